@@ -1,0 +1,24 @@
+//! The nouns: what the sources of a scan say, before anything is judged.
+
+mod copy;
+mod declaration;
+mod environment;
+mod finding;
+mod gap;
+mod key;
+mod place;
+mod secret;
+mod snapshot;
+
+pub use copy::{CopyKind, History, SecretCopy, Version, VersionState, VersionValue};
+pub use declaration::{AutoRotation, Class, Declaration, Origin, Stated, Target};
+pub use environment::Environment;
+pub use finding::{Evidence, Finding, Severity};
+pub use gap::{Gap, GapReason};
+pub use key::Key;
+pub use place::{Location, Place};
+pub use secret::{Fingerprint, FingerprintKey, Secret};
+pub use snapshot::{CodeUse, CodeUseKind, Facts, FileMode, Link, ScopeEntry, Sighting, Snapshot, Use, UseKind};
+
+/// An instant in UTC. Every time in the model is one.
+pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,57 @@
+//! What the organisation asks for: validated, with the lines kept for messages.
+
+use crate::cadence::{Cadence, Period};
+use crate::model::{Key, Location, Time};
+
+/// The policy of a scan. The default asks for what every organisation asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Policy {
+    /// How long before its due date a secret is `due-soon`.
+    pub due_soon: Period,
+    /// The cadence of a `rotation-required` secret that states none.
+    pub default_cadence: Option<Cadence>,
+    /// What is let pass, for a reason and for a time.
+    pub exceptions: Vec<Exception>,
+    /// Rules that are switched off.
+    pub disabled_rules: Vec<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "14 days are a period")]
+        let due_soon = Period::days(14).expect("14 days are a period");
+        Self { due_soon, default_cadence: None, exceptions: Vec::new(), disabled_rules: Vec::new() }
+    }
+}
+
+/// A finding that is let pass, for a reason and until a day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exception {
+    /// The rule.
+    pub rule: String,
+    /// The secret, by its key or its item id; `None` for every secret.
+    pub secret: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The first instant at which it no longer holds.
+    pub expires: Time,
+    /// The line of the config.
+    pub location: Location,
+}
+
+impl Exception {
+    /// Whether it still holds.
+    pub fn holds(&self, as_of: Time) -> bool {
+        as_of < self.expires
+    }
+
+    /// Whether it speaks of that rule and of that item (its id and key), whenever.
+    pub fn covers(&self, rule: &str, item: Option<(&str, &Key)>) -> bool {
+        self.rule == rule
+            && match (&self.secret, item) {
+                (None, _) => true,
+                (Some(secret), Some((id, key))) => secret == id || Key::new(secret) == *key,
+                (Some(_), None) => false,
+            }
+    }
+}

@@ -1,0 +1,216 @@
+//! The report: what a scan found, in the shape of `keytrail/report/v1`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::inventory::ItemId;
+use crate::model::{Class, CopyKind, Environment, Finding, Gap, Key, Location, Place, ScopeEntry, Severity, Time};
+use crate::value::Shape;
+
+/// Version of the report format. Readers refuse a newer one.
+pub const SCHEMA: &str = "keytrail/report/v1";
+
+/// Everything that a scan found. Lists are sorted, so that equal inputs give equal bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The instant that ages and due dates are counted to.
+    pub as_of: Time,
+    /// What made the report.
+    pub tool: Tool,
+    /// Every source that was read.
+    pub scope: Vec<ScopeEntry>,
+    /// Every secret, by id.
+    pub items: Vec<ItemReport>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+    /// The totals.
+    pub summary: Summary,
+}
+
+/// What made a report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Tool {
+    /// `keytrail`.
+    pub name: &'static str,
+    /// Semantic version, without a `v`.
+    pub version: &'static str,
+}
+
+/// One secret.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ItemReport {
+    /// Unique and stable.
+    pub id: ItemId,
+    /// The name.
+    pub key: Key,
+    /// Other names of the same value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Key>,
+    /// Classification; `None` where no source states one.
+    pub class: Option<Class>,
+    /// Team or person in charge.
+    pub owner: Option<String>,
+    /// Deployment environment.
+    pub environment: Option<Environment>,
+    /// Cadence in words: `every 90 days`.
+    pub cadence: Option<String>,
+    /// The places that hold it.
+    pub copies: Vec<CopyReport>,
+    /// The workloads that load it.
+    pub consumers: Vec<String>,
+    /// The lines that declare it.
+    pub declared_at: Vec<Location>,
+    /// When the current value was set, where that is known to the instant.
+    pub last_rotated_at: Option<Time>,
+    /// What is known of when the current value was set.
+    pub age: Option<AgeReport>,
+    /// When it is due; `None` without a calendar cadence or a known age.
+    pub due_at: Option<Time>,
+    /// The judgement.
+    pub status: ItemStatus,
+}
+
+/// One place that holds a secret.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub struct CopyReport {
+    /// Where.
+    pub place: Place,
+    /// What kind of place.
+    pub kind: CopyKind,
+    /// What the value looks like there.
+    pub value: Shape,
+    /// Newest version of the path, for a store that counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The line, for a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+/// What is known of when the current value of a secret was set: an instant, if both bounds are equal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AgeReport {
+    /// It was not set before this.
+    pub not_before: Option<Time>,
+    /// It was set by this.
+    pub not_after: Option<Time>,
+    /// Whether it is known to be the first value ever.
+    pub first_value: bool,
+    /// What proves it, in words.
+    pub proof: String,
+}
+
+/// The judgement of an item.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemStatus {
+    /// Leaked: due at once.
+    Compromised,
+    /// Past its due date.
+    Overdue,
+    /// Past its due date, and never changed since it was made.
+    NeverRotated,
+    /// Something happened that it is to be changed on.
+    EventDue,
+    /// It is not known whether it is within its cadence.
+    UnknownAge,
+    /// Due within the policy's `due_soon`.
+    DueSoon,
+    /// An exception covers it.
+    Exempt,
+    /// Never rotated, on purpose.
+    Static,
+    /// Within its cadence, or without one.
+    Ok,
+}
+
+impl ItemStatus {
+    /// Every status, worst first.
+    pub const ALL: [Self; 9] = [
+        Self::Compromised,
+        Self::Overdue,
+        Self::NeverRotated,
+        Self::EventDue,
+        Self::UnknownAge,
+        Self::DueSoon,
+        Self::Exempt,
+        Self::Static,
+        Self::Ok,
+    ];
+
+    /// The spelling of reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compromised => "compromised",
+            Self::Overdue => "overdue",
+            Self::NeverRotated => "never-rotated",
+            Self::EventDue => "event-due",
+            Self::UnknownAge => "unknown-age",
+            Self::DueSoon => "due-soon",
+            Self::Exempt => "exempt",
+            Self::Static => "static",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// The totals of a report.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Secrets, by status; statuses that none has are left out.
+    pub items: BTreeMap<ItemStatus, u64>,
+    /// Findings that count, by severity.
+    pub findings: BTreeMap<Severity, u64>,
+    /// Findings that an exception covers.
+    pub excepted: u64,
+    /// Findings that the baseline knows.
+    pub baselined: u64,
+    /// Findings that `keytrail scan --fix` can mend.
+    pub fixable: u64,
+    /// Plain variables, which are no items.
+    pub variables: u64,
+    /// Whether everything could be read.
+    pub complete: bool,
+}
+
+impl Report {
+    /// Marks the findings that an earlier report already had, so that they do not count.
+    pub fn apply_baseline(&mut self, known: &BTreeSet<String>) {
+        for finding in &mut self.findings {
+            finding.baselined = known.contains(&finding.fingerprint);
+        }
+        self.summarise();
+    }
+
+    /// The findings that count: neither excepted nor in the baseline.
+    pub fn counting(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.counts())
+    }
+
+    /// Counts everything anew.
+    pub(crate) fn summarise(&mut self) {
+        let mut summary =
+            Summary { variables: self.summary.variables, complete: self.gaps.is_empty(), ..Summary::default() };
+        for item in &self.items {
+            *summary.items.entry(item.status).or_default() += 1;
+        }
+        for finding in &self.findings {
+            if finding.exception.is_some() {
+                summary.excepted += 1;
+            } else if finding.baselined {
+                summary.baselined += 1;
+            } else {
+                *summary.findings.entry(finding.severity).or_default() += 1;
+                summary.fixable += u64::from(finding.fixable);
+            }
+        }
+        self.summary = summary;
+    }
+}
+/// x
+pub fn evaluate() {}

@@ -1,0 +1,146 @@
+//! One file of the scanned tree, read whole and bounded, with its lines.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use keytrail_rules::model::{Environment, FingerprintKey, Gap, GapReason, Location, Secret};
+use keytrail_rules::value::Value;
+use zeroize::Zeroize;
+
+/// Schemas, runbooks and manifests are kilobytes; what is larger is not one of them, and is not read.
+pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A text file, in memory. It may hold secrets, so it is wiped on drop and has no `Debug`.
+pub struct SourceFile {
+    path: String,
+    text: String,
+    starts: Vec<usize>,
+    /// The first line that was not UTF-8; what follows was read with replacement characters.
+    pub broken_line: Option<u32>,
+}
+
+impl Drop for SourceFile {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
+}
+
+impl SourceFile {
+    /// Reads `path`, relative to `root` and with `/` between its parts.
+    ///
+    /// # Errors
+    /// A [`Gap`] for a file that is missing, refused, larger than [`MAX_FILE_BYTES`], or binary (holds a NUL byte).
+    pub fn read(root: &Path, path: &str) -> Result<Self, Gap> {
+        let gap = |reason, message: String| Gap::at(Location::of_file(path), reason, message);
+        let unreadable = |error: std::io::Error| match error.kind() {
+            ErrorKind::PermissionDenied => {
+                gap(GapReason::PermissionDenied, format!("the file may not be read: {error}"))
+            }
+            _ => gap(GapReason::Unreachable, format!("the file cannot be read: {error}")),
+        };
+        let file = File::open(root.join(path)).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(gap(GapReason::Unsupported, "not a regular file".into()));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or(0) + 1);
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            let megabytes = metadata.len().max(bytes.len() as u64) / (1024 * 1024);
+            bytes.zeroize();
+            return Err(gap(
+                GapReason::TooLarge,
+                format!("the file has {megabytes} MiB; the limit is {} MiB", MAX_FILE_BYTES >> 20),
+            )
+            .hint("exclude it in [inventory] exclude, or split it"));
+        }
+        if bytes.contains(&0) {
+            bytes.zeroize();
+            return Err(gap(GapReason::Malformed, "the file is binary, not text".into()));
+        }
+        Ok(Self::from_bytes(path, bytes))
+    }
+
+    /// Takes bytes over as the file of that path. A byte order mark is dropped; bytes that are not UTF-8 become
+    /// replacement characters, and [`SourceFile::broken_line`] tells where they begin.
+    pub fn from_bytes(path: &str, mut bytes: Vec<u8>) -> Self {
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            bytes.drain(..3);
+        }
+        let (text, broken_line) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let mut bytes = error.into_bytes();
+                let line = bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                bytes.zeroize();
+                (text, u32::try_from(line).ok())
+            }
+        };
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { path: path.to_owned(), text, starts, broken_line }
+    }
+
+    /// Path relative to the scanned folder, with `/` between its parts.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The name without the folders.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// The whole text; lines may end in `\n` or `\r\n`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The lines with their 1-based numbers, without line ends.
+    pub fn lines(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.text.lines().enumerate().map(|(at, line)| (u32::try_from(at + 1).unwrap_or(u32::MAX), line))
+    }
+
+    /// The text of a 1-based line, without its end; empty past the end of the file.
+    pub fn line(&self, line: u32) -> &str {
+        let at = line.saturating_sub(1) as usize;
+        let Some(start) = self.starts.get(at) else {
+            return "";
+        };
+        let end = self.starts.get(at + 1).copied().unwrap_or(self.text.len());
+        self.text[*start..end].trim_end_matches(['\n', '\r'])
+    }
+
+    /// The 1-based line that holds the byte at `offset`.
+    pub fn line_of(&self, offset: usize) -> u32 {
+        u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
+    }
+
+    /// A line of this file as a location.
+    pub fn at(&self, line: u32) -> Location {
+        Location::of_line(&self.path, line, self.line(line))
+    }
+}
+
+/// What every reader of a source needs: how to observe a value without keeping it, and what the config says of
+/// the file at hand.
+pub struct Reader<'a> {
+    /// The key under which values are fingerprinted.
+    pub key: &'a FingerprintKey,
+    /// Whether the file at hand is generated from the schema.
+    pub generated: bool,
+}
+
+impl Reader<'_> {
+    /// Observes a value.
+    pub fn observe(&self, text: &str) -> Value {
+        Value::observe(&Secret::from(text), self.key)
+    }
+
+    /// The environment that a file belongs to, by its path.
+    pub fn environment(&self, file: &SourceFile) -> Option<Environment> {
+        Environment::in_path(file.path())
+    }
+}
