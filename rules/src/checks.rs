@@ -1,8 +1,10 @@
 //! The table of rules. Each rule is one file of [`checks/`](self), whose doc comment is its documentation.
 
-use crate::inventory::Inventory;
-use crate::model::{Finding, Severity, Snapshot};
-use crate::policy::Policy;
+use std::collections::BTreeSet;
+
+use crate::inventory::{Inventory, Item};
+use crate::model::{Declaration, Evidence, Finding, SecretCopy, Severity, Snapshot, Time};
+use crate::policy::{Exception, Policy};
 
 /// What a rule is and does.
 #[derive(Debug)]
@@ -17,8 +19,8 @@ pub struct Rule {
     pub facet: Facet,
     /// Whether `keytrail scan --fix` can mend what it finds.
     pub fixable: bool,
-    /// Its documentation: the doc comment of its file, Markdown. The first line is the summary.
-    pub docs: &'static str,
+    /// Its documentation as the compiler hands it over: every line begins with a space. See [`Rule::markdown`].
+    docs: &'static str,
     /// Finds what is wrong.
     pub check: fn(&Context<'_>) -> Vec<Finding>,
 }
@@ -27,6 +29,14 @@ impl Rule {
     /// The first line of the documentation: one sentence.
     pub fn summary(&self) -> &'static str {
         self.docs.lines().next().unwrap_or_default().trim()
+    }
+
+    /// The documentation: Markdown, whose first line is the summary.
+    pub fn markdown(&self) -> String {
+        self.docs
+            .lines()
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n")
     }
 
     /// The rule of that id or code.
@@ -73,26 +83,41 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The snapshot, merged into items with ages and due dates.
     pub inventory: &'a Inventory,
+    /// The parts of the scan that run.
+    pub facets: &'a BTreeSet<Facet>,
     /// What the other rules found, for rules about exceptions; empty for all others.
     pub raised: &'a [Finding],
 }
 
-/// Declares a rule: the doc comment is its documentation.
+impl Context<'_> {
+    /// Whether an exception speaks of a finding, whenever it holds.
+    pub fn covers(&self, exception: &Exception, finding: &Finding) -> bool {
+        let item = finding.item.as_ref().and_then(|id| self.inventory.items.get(id));
+        exception.covers(finding.rule, item.map(|item| (item.id.as_str(), &item.key)))
+    }
+}
+
+/// Declares a rule: the doc comment is its documentation; the first line is its summary.
 macro_rules! rule {
-    ($(#[doc = $line:literal])* $id:literal, $code:literal, $facet:ident, $severity:ident $(, $fixable:ident)?) => {
+    ($(#[doc = $line:literal])* $id:literal, $code:literal, $facet:ident, $severity:ident) => {
+        rule!(@ $(#[doc = $line])* $id, $code, $facet, $severity, false);
+    };
+    ($(#[doc = $line:literal])* $id:literal, $code:literal, $facet:ident, $severity:ident, fixable) => {
+        rule!(@ $(#[doc = $line])* $id, $code, $facet, $severity, true);
+    };
+    (@ $(#[doc = $line:literal])* $id:literal, $code:literal, $facet:ident, $severity:ident, $fixable:literal) => {
         $(#[doc = $line])*
-        pub static RULE: $crate::checks::Rule = $crate::checks::Rule {
+        pub(super) static RULE: $crate::checks::Rule = $crate::checks::Rule {
             id: $id,
             code: $code,
             severity: $crate::model::Severity::$severity,
             facet: $crate::checks::Facet::$facet,
-            fixable: false $(|| stringify!($fixable).len() == 7)?,
+            fixable: $fixable,
             docs: concat!($($line, "\n"),*),
             check,
         };
     };
 }
-use rule;
 
 /// Declares the modules of the rules and lists them: one line a rule.
 macro_rules! table {
@@ -103,4 +128,74 @@ macro_rules! table {
     };
 }
 
-table![];
+table![
+    // Inventory
+    undeclared_secret,
+    declared_but_missing,
+    secret_in_plain_class,
+    secret_in_configmap,
+    placeholder_in_production,
+    shared_value,
+    no_owner,
+    owner_conflict,
+    class_conflict,
+    populated_secret_manifest,
+    schema_drift,
+    direct_environ_read,
+    hardcoded_credential_url,
+    weak_key_file_mode,
+    // Cadence
+    no_cadence,
+    unreadable_cadence,
+    cadence_conflict,
+    overdue_rotation,
+    never_rotated,
+    rotation_due_soon,
+    unknown_age,
+    event_due_rotation,
+    stale_derived_secret,
+    // Reads what the others found
+    stale_exception,
+];
+
+/// A finding about an item: its line is the item's, its fingerprint hangs on the rule and the item alone.
+fn about(rule: &Rule, item: &Item, message: impl Into<String>) -> Finding {
+    Finding::new(rule, item.id.as_str(), message).item(item.id.clone()).at(item.location())
+}
+
+/// Evidence for every copy.
+fn copies<'a>(copies: impl IntoIterator<Item = &'a SecretCopy>) -> Vec<Evidence> {
+    let note = |copy: &SecretCopy| format!("{} in {}", copy.kind.as_str(), copy.place);
+    copies.into_iter().map(|copy| Evidence::new(note(copy), copy.location.clone(), Some(copy.place.clone()))).collect()
+}
+
+/// What every declaration of an item says of one thing, as evidence; and each different thing that is said, once.
+fn stated<'a, T: Ord>(
+    item: &'a Item,
+    say: impl Fn(&'a Declaration) -> Option<(T, String)>,
+) -> (BTreeSet<T>, Vec<Evidence>) {
+    let mut different = BTreeSet::new();
+    let mut evidence = Vec::new();
+    for declaration in &item.declarations {
+        if let Some((thing, note)) = say(declaration) {
+            different.insert(thing);
+            evidence.push(Evidence::new(note, declaration.location.clone(), declaration.places.first().cloned()));
+        }
+    }
+    (different, evidence)
+}
+
+/// `2026-03-01`.
+fn day(time: Time) -> String {
+    time.format("%Y-%m-%d").to_string()
+}
+
+/// Whole days from `from` to `to`; 0 where `from` is later.
+fn days_between(from: Time, to: Time) -> i64 {
+    (to - from).num_days().max(0)
+}
+
+/// `1 day`, `2 days`.
+fn count(number: i64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

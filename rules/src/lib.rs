@@ -5,6 +5,8 @@
 //! [`model::Snapshot`], [`evaluate`] judges it under a [`policy::Policy`], and `reporters` prints the
 //! [`report::Report`] that comes out.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod age;
 pub mod cadence;
 pub mod checks;

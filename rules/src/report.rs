@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::inventory::ItemId;
-use crate::model::{Class, CopyKind, Environment, Finding, Gap, Key, Location, Place, ScopeEntry, Severity, Time};
+use crate::age::Age;
+use crate::checks::{Context, Facet, RULES, Rule};
+use crate::inventory::{Inventory, Item, ItemId};
+use crate::model::{
+    Class, CopyKind, Environment, Finding, Gap, Key, Location, Place, ScopeEntry, Severity, Snapshot, Time,
+};
+use crate::policy::Policy;
 use crate::value::Shape;
 
 /// Version of the report format. Readers refuse a newer one.
@@ -212,5 +217,95 @@ impl Report {
         self.summary = summary;
     }
 }
-/// x
-pub fn evaluate() {}
+/// Judges a snapshot under a policy, with the rules of some facets.
+pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) -> Report {
+    let inventory = Inventory::new(snapshot, policy);
+    let context = Context { snapshot, policy, inventory: &inventory, facets, raised: &[] };
+    let runs = |rule: &&&Rule| facets.contains(&rule.facet) && !policy.disabled_rules.iter().any(|id| id == rule.id);
+    let (last, first): (Vec<&Rule>, Vec<&Rule>) =
+        RULES.iter().filter(runs).partition(|rule| rule.id == STALE_EXCEPTION);
+    let mut findings: Vec<Finding> = first.into_iter().flat_map(|rule| (rule.check)(&context)).collect();
+    let context_of_last = Context { raised: &findings, ..context };
+    let late: Vec<Finding> = last.into_iter().flat_map(|rule| (rule.check)(&context_of_last)).collect();
+    for finding in &mut findings {
+        let exception = policy.exceptions.iter().find(|one| one.holds(snapshot.as_of) && context.covers(one, finding));
+        finding.exception = exception.map(|one| one.reason.clone());
+    }
+    findings.extend(late);
+    sort(&mut findings);
+
+    let exempt: BTreeSet<&ItemId> = findings
+        .iter()
+        .filter(|one| one.exception.is_some() && is_about_age(one))
+        .filter_map(|one| one.item.as_ref())
+        .collect();
+    let items = inventory.secrets().map(|item| item_report(item, exempt.contains(&item.id))).collect();
+    let mut report = Report {
+        schema: SCHEMA,
+        as_of: snapshot.as_of,
+        tool: Tool { name: "keytrail", version: env!("CARGO_PKG_VERSION") },
+        scope: sorted(&snapshot.facts.scope),
+        items,
+        gaps: sorted(&snapshot.facts.gaps),
+        findings,
+        summary: Summary {
+            variables: inventory.items.values().filter(|item| !item.is_secret).count() as u64,
+            ..Summary::default()
+        },
+    };
+    report.summarise();
+    report
+}
+
+/// The one rule that looks at what the others found.
+const STALE_EXCEPTION: &str = "stale-exception";
+
+/// Whether an exception from a finding makes its item `exempt`.
+fn is_about_age(finding: &Finding) -> bool {
+    matches!(
+        finding.rule,
+        "overdue-rotation" | "never-rotated" | "event-due-rotation" | "unknown-age" | "rotation-due-soon"
+    )
+}
+
+/// Worst first, then in the order of the rules, then by item and line.
+fn sort(findings: &mut Vec<Finding>) {
+    let rank: BTreeMap<&str, usize> = RULES.iter().enumerate().map(|(at, rule)| (rule.id, at)).collect();
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| rank.get(a.rule).cmp(&rank.get(b.rule)))
+            .then_with(|| (&a.item, &a.location, &a.message).cmp(&(&b.item, &b.location, &b.message)))
+    });
+    findings.dedup_by(|a, b| a.fingerprint == b.fingerprint && a.message == b.message);
+}
+
+fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
+    list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn item_report(item: &Item, exempt: bool) -> ItemReport {
+    let copies = item.copies.iter().map(|copy| CopyReport {
+        place: copy.place.clone(),
+        kind: copy.kind,
+        value: copy.value.shape,
+        version: copy.history.versions.last().map(|version| version.number),
+        location: copy.location.clone(),
+    });
+    ItemReport {
+        id: item.id.clone(),
+        key: item.key.clone(),
+        aliases: item.aliases.iter().cloned().collect(),
+        class: item.class,
+        owner: item.owner.clone(),
+        environment: item.environment.clone(),
+        cadence: item.cadence.as_ref().map(ToString::to_string),
+        copies: copies.collect(),
+        consumers: item.consumers().into_iter().map(str::to_owned).collect(),
+        declared_at: item.declarations.iter().filter_map(|declaration| declaration.location.clone()).collect(),
+        last_rotated_at: item.age.as_ref().and_then(Age::exact),
+        age: item.age.as_ref().map(Age::to_report),
+        due_at: item.due_at,
+        status: if exempt { ItemStatus::Exempt } else { item.status },
+    }
+}

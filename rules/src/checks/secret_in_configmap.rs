@@ -1,0 +1,37 @@
+use super::{Context, about, copies};
+use crate::model::{CopyKind, Finding, SecretCopy};
+use crate::value::Shape;
+
+rule! {
+    /// A secret lies in plain configuration: a ConfigMap, a literal of a workload or compose file, a workflow variable.
+    ///
+    /// Everyone who may read configuration may read it; it is not encrypted at rest, and it shows up in `kubectl get`,
+    /// in the pod's description and in audit logs. Placeholders and references (`${X}`) are no values.
+    ///
+    /// # How to fix
+    /// Move it to a Secret (sealed, or filled by an operator from a store), load it with `secretKeyRef`, and rotate it.
+    "secret-in-configmap", "KT1004", Inventory, High
+}
+
+fn check(cx: &Context<'_>) -> Vec<Finding> {
+    cx.inventory
+        .secrets()
+        .filter_map(|item| {
+            // A workflow variable is never read, so there its name alone has to tell.
+            let exposed = |copy: &&SecretCopy| {
+                copy.value.is_literal()
+                    || (copy.kind == CopyKind::GithubVariable
+                        && copy.value.shape == Shape::Unread
+                        && item.has_secret_name())
+            };
+            let exposed: Vec<&SecretCopy> = item.copies_in(CopyKind::is_plain_config).filter(exposed).collect();
+            let first = exposed.first()?;
+            Some(
+                about(&RULE, item, format!("Secret '{}' lies in plain configuration: {}.", item.id, first.place))
+                    .at(first.location.clone())
+                    .evidence(copies(exposed.iter().copied()))
+                    .next(format!("move {} to a secret store, load it from there, and rotate it", item.key)),
+            )
+        })
+        .collect()
+}
