@@ -68,6 +68,9 @@ pub struct ItemReport {
     pub copies: Vec<CopyReport>,
     /// The workloads that load it.
     pub consumers: Vec<String>,
+    /// The items that its value is made from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub derived_from: Vec<ItemId>,
     /// The lines that declare it.
     pub declared_at: Vec<Location>,
     /// When the current value was set, where that is known to the instant.
@@ -302,6 +305,7 @@ fn item_report(item: &Item, exempt: bool) -> ItemReport {
         cadence: item.cadence.as_ref().map(ToString::to_string),
         copies: copies.collect(),
         consumers: item.consumers().into_iter().map(str::to_owned).collect(),
+        derived_from: item.derived_from.iter().map(|one| one.source.clone()).collect(),
         declared_at: item.declarations.iter().filter_map(|declaration| declaration.location.clone()).collect(),
         last_rotated_at: item.age.as_ref().and_then(Age::exact),
         age: item.age.as_ref().map(Age::to_report),

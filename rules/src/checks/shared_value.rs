@@ -30,7 +30,14 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
     for holders in holders.into_values().filter(|holders| is_shared(holders)) {
         groups.entry(holders.iter().map(|(item, _)| item.id.as_str()).collect()).or_default().extend(holders);
     }
-    groups.into_iter().filter_map(|(ids, holders)| report(&ids, &holders)).collect()
+    groups
+        .into_iter()
+        .filter_map(|(ids, mut holders)| {
+            // The order of fingerprints depends on their key.
+            holders.sort_by_key(|(item, copy)| (&item.id, &copy.place));
+            report(&ids, &holders)
+        })
+        .collect()
 }
 
 /// Whether the holders of one value are more than one secret, and not made from one another.
