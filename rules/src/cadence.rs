@@ -330,12 +330,13 @@ fn parse_auto(text: &str) -> Option<AutoRotation> {
     let (answer, note) = split_note(answer);
     let name = |name: &str| if name.len() <= 4 { name.to_uppercase() } else { name.to_owned() };
     match answer {
-        "yes" | "on" | "enabled" | "automatic" | "auto" | "managed" => {
+        "yes" | "enabled" | "automatic" | "auto" | "managed" => {
             Some(AutoRotation::On { by: by.or(note).filter(|by| !by.is_empty()).map(name) })
         }
-        "no" | "off" | "disabled" | "manual" if by.is_none() => {
-            Some(AutoRotation::Off { advice: note.map(str::to_owned) })
-        }
+        "no" | "disabled" | "manual" if by.is_none() => Some(AutoRotation::Off { advice: note.map(str::to_owned) }),
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -271,7 +271,7 @@ fn is_about_age(finding: &Finding) -> bool {
     )
 }
 
-/// Worst first, then in the order of the rules, then by item and line.
+/// Worst first, then in the order of the rules, then by item and line; one for a rule and a subject.
 fn sort(findings: &mut Vec<Finding>) {
     let rank: BTreeMap<&str, usize> = RULES.iter().enumerate().map(|(at, rule)| (rule.id, at)).collect();
     findings.sort_by(|a, b| {
@@ -280,11 +280,12 @@ fn sort(findings: &mut Vec<Finding>) {
             .then_with(|| rank.get(a.rule).cmp(&rank.get(b.rule)))
             .then_with(|| (&a.item, &a.location, &a.message).cmp(&(&b.item, &b.location, &b.message)))
     });
-    findings.dedup_by(|a, b| a.fingerprint == b.fingerprint && a.message == b.message);
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.fingerprint.clone()));
 }
 
-fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
-    list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+fn sorted<'a, T: Ord + Clone + 'a>(list: impl IntoIterator<Item = &'a T>) -> Vec<T> {
+    list.into_iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn item_report(item: &Item, exempt: bool) -> ItemReport {
@@ -306,7 +307,7 @@ fn item_report(item: &Item, exempt: bool) -> ItemReport {
         copies: copies.collect(),
         consumers: item.consumers().into_iter().map(str::to_owned).collect(),
         derived_from: item.derived_from.iter().map(|one| one.source.clone()).collect(),
-        declared_at: item.declarations.iter().filter_map(|declaration| declaration.location.clone()).collect(),
+        declared_at: sorted(item.declarations.iter().filter_map(|declaration| declaration.location.as_ref())),
         last_rotated_at: item.age.as_ref().and_then(Age::exact),
         age: item.age.as_ref().map(Age::to_report),
         due_at: item.due_at,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{Fingerprint, FingerprintKey, Key, Secret};
 
 /// What is known of a value. Never the value.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Value {
     /// What it looks like.
     pub shape: Shape,

@@ -32,7 +32,7 @@ fn report(declaration: &Declaration, what: &str, text: &str) -> Finding {
     let message = format!("The {what} '{text}' of '{}' is not understood.", declaration.label);
     // A store has no line: the finding then hangs on the place.
     let location = declaration.location.clone().filter(|_| declaration.origin != Origin::Store);
-    Finding::new(&RULE, &format!("{source}\n{}\n{what}", declaration.key), message)
+    Finding::new(&RULE, &format!("{source}\n{}\n{what}\n{text}", declaration.key), message)
         .at(location)
         .next("write a period (90 days, quarterly, P90D) or an event (on password change, on compromise/expiry)")
 }

@@ -76,8 +76,11 @@ impl Group {
 
     /// The environment that its places agree on; production, where they disagree and one is.
     fn environment(&self) -> Option<Environment> {
-        let all: BTreeSet<&Environment> = self.copies.iter().filter_map(|copy| copy.environment.as_ref()).collect();
-        all.iter().find(|environment| environment.is_production()).or_else(|| all.first()).map(|one| (*one).clone())
+        let mut all: BTreeSet<Environment> = self.copies.iter().filter_map(|copy| copy.environment.clone()).collect();
+        if self.copies.is_empty() {
+            all.extend(self.places.iter().filter_map(|place| Environment::in_path(&place.path())));
+        }
+        all.iter().find(|environment| environment.is_production()).or_else(|| all.first()).cloned()
     }
 }
 
@@ -341,9 +344,7 @@ fn attach_declarations(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
         }
     }
     for item in items.values_mut() {
-        item.declarations.sort_by(|a, b| {
-            (a.origin, &a.location, &a.label, &a.places).cmp(&(b.origin, &b.location, &b.label, &b.places))
-        });
+        item.declarations.sort_by(|a, b| (a.origin, &a.location, a).cmp(&(b.origin, &b.location, b)));
         item.declarations.dedup();
     }
 }

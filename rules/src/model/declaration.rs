@@ -5,7 +5,7 @@ use crate::cadence::Cadence;
 use crate::value::Value;
 
 /// What one line of a schema, runbook, config or store metadata says of a secret or variable.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Declaration {
     /// The name that is declared.
     pub key: Key,
