@@ -1,1 +1,1 @@
-//! tests
+//! The tests of the whole.

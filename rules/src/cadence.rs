@@ -88,7 +88,7 @@ impl Period {
 
     /// Reads `90 days`, `every 3 months`, `365d`, `quarterly`, `P90D`, …
     pub fn parse(text: &str) -> Option<Self> {
-        let text = normalise(text);
+        let text = squeeze(text).to_lowercase();
         let text = text.strip_prefix("every ").or_else(|| text.strip_prefix("each ")).unwrap_or(&text);
         parse_named(text).or_else(|| parse_counted(text)).or_else(|| parse_iso(text))
     }
@@ -126,8 +126,9 @@ impl Cadence {
     /// assert_eq!(Cadence::parse("whenever there is time"), None);
     /// ```
     pub fn parse(text: &str) -> Option<Self> {
-        let text = normalise(text);
-        let (body, note) = split_note(&text);
+        let text = squeeze(text);
+        let lower = text.to_lowercase();
+        let (body, note) = split_note(&lower);
         if let Some(period) = Period::parse(body) {
             return Some(Self::Every(period));
         }
@@ -189,7 +190,7 @@ impl fmt::Display for Cadence {
 impl AutoRotation {
     /// Reads an auto-rotation column: `No`, `Yes`, `RDS: Yes`, `No (use OIDC/WIF)`. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        parse_auto(&normalise(text))
+        parse_auto(&squeeze(text))
     }
 
     /// Reads an auto-rotation column and keeps the text.
@@ -198,8 +199,9 @@ impl AutoRotation {
     }
 }
 
-fn normalise(text: &str) -> String {
-    let text = text.replace(['\u{a0}', '\t', '*', '`'], " ").to_lowercase();
+/// The text without Markdown's marks, a full stop and superfluous white space.
+fn squeeze(text: &str) -> String {
+    let text = text.replace(['\u{a0}', '\t', '*', '`'], " ");
     text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }
 
@@ -320,18 +322,16 @@ fn parse_triggers(text: &str) -> Option<Vec<Trigger>> {
     Some(triggers)
 }
 
-/// `yes`, `rds: yes`, `no (use oidc/wif)`; the text is normalised. Providers' names come back in upper case when
-/// they are short, since the case was lost.
+/// `yes`, `RDS: yes`, `No (use OIDC/WIF)`; the text is squeezed.
 fn parse_auto(text: &str) -> Option<AutoRotation> {
     let (by, answer) = match text.split_once(':') {
         Some((by, answer)) => (Some(by.trim()), answer.trim()),
         None => (None, text),
     };
     let (answer, note) = split_note(answer);
-    let name = |name: &str| if name.len() <= 4 { name.to_uppercase() } else { name.to_owned() };
-    match answer {
+    match answer.to_lowercase().as_str() {
         "yes" | "enabled" | "automatic" | "auto" | "managed" => {
-            Some(AutoRotation::On { by: by.or(note).filter(|by| !by.is_empty()).map(name) })
+            Some(AutoRotation::On { by: by.or(note).filter(|by| !by.is_empty()).map(str::to_owned) })
         }
         "no" | "disabled" | "manual" if by.is_none() => Some(AutoRotation::Off { advice: note.map(str::to_owned) }),
         _ => None,

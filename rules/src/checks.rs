@@ -163,6 +163,12 @@ fn about(rule: &Rule, item: &Item, message: impl Into<String>) -> Finding {
     Finding::new(rule, item.id.as_str(), message).item(item.id.clone()).at(item.location())
 }
 
+/// A finding about what is declared of a key: one for all its environments.
+fn about_key(rule: &Rule, item: &Item, message: impl Into<String>) -> Finding {
+    let fingerprint = Finding::new(rule, item.key.as_str(), "").fingerprint;
+    Finding { fingerprint, ..about(rule, item, message) }
+}
+
 /// Evidence for every copy.
 fn copies<'a>(copies: impl IntoIterator<Item = &'a SecretCopy>) -> Vec<Evidence> {
     let note = |copy: &SecretCopy| format!("{} in {}", copy.kind.as_str(), copy.place);

@@ -22,7 +22,7 @@ use crate::model::{
 };
 use crate::policy::Policy;
 use crate::report::ItemStatus;
-use crate::value::is_secret_name;
+use crate::value::{Shape, is_secret_name};
 
 /// The id of an item: its key, with `@environment` where it has one; the place of an item that nothing names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -57,6 +57,8 @@ impl fmt::Display for ItemId {
 pub struct Inventory {
     /// Secrets and plain variables.
     pub items: BTreeMap<ItemId, Item>,
+    /// Every place that a copy is in.
+    pub places: BTreeSet<Place>,
 }
 
 /// A secret or a plain variable in one environment, with all that is known of it.
@@ -97,7 +99,9 @@ pub struct Item {
 impl Inventory {
     /// Merges a snapshot into items and judges their ages under the policy.
     pub fn new(snapshot: &Snapshot, policy: &Policy) -> Self {
-        let mut inventory = Self { items: groups::merge(&snapshot.facts) };
+        let items = groups::merge(&snapshot.facts);
+        let places = items.values().flat_map(|item| item.copies.iter().map(|copy| copy.place.clone())).collect();
+        let mut inventory = Self { items, places };
         for item in inventory.items.values_mut() {
             item.settle(policy);
             item.age = Age::of_item(item, &snapshot.sightings);
@@ -167,6 +171,12 @@ impl Item {
     /// Whether one of its names is that of a secret.
     pub fn has_secret_name(&self) -> bool {
         is_secret_name(&self.key) || self.aliases.iter().any(is_secret_name)
+    }
+
+    /// Whether it has copies, and none of them can hold a value that could age: placeholders, references, nothing.
+    pub fn has_only_stand_ins(&self) -> bool {
+        let is_stand_in = |shape| matches!(shape, Shape::Empty | Shape::Placeholder | Shape::Reference);
+        !self.copies.is_empty() && self.copies.iter().all(|copy| is_stand_in(copy.value.shape))
     }
 
     /// Whether a schema, a runbook or the config knows it. A store's own metadata does not count: it cannot be

@@ -263,8 +263,9 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
 /// The one rule that looks at what the others found.
 const STALE_EXCEPTION: &str = "stale-exception";
 
-/// Whether an exception from a finding makes its item `exempt`.
-fn is_about_age(finding: &Finding) -> bool {
+/// Whether a finding is the status of its item in words, so that a report need not say it twice. An exception from
+/// such a finding makes the item `exempt`.
+pub fn is_about_age(finding: &Finding) -> bool {
     matches!(
         finding.rule,
         "overdue-rotation" | "never-rotated" | "event-due-rotation" | "unknown-age" | "rotation-due-soon"

@@ -49,8 +49,8 @@ fn what_people_write_is_understood() {
         ("Never (static)", Some(Cadence::Static)),
         ("never", Some(Cadence::Static)),
         ("RDS: Yes", Some(Cadence::Managed { by: Some("RDS".into()) })),
-        ("ElastiCache: yes", Some(Cadence::Managed { by: Some("elasticache".into()) })),
-        ("No (use OIDC/WIF)", Some(Cadence::Unrotated { advice: Some("use oidc/wif".into()) })),
+        ("ElastiCache: Yes", Some(Cadence::Managed { by: Some("ElastiCache".into()) })),
+        ("No (use OIDC/WIF)", Some(Cadence::Unrotated { advice: Some("use OIDC/WIF".into()) })),
     ];
     for (text, meaning) in cases {
         assert!(meaning.is_some(), "{text}");
@@ -107,7 +107,7 @@ fn auto_rotation_columns_are_understood() {
         ("yes", on(None)),
         ("RDS: Yes", on(Some("RDS"))),
         ("Yes (RDS)", on(Some("RDS"))),
-        ("No (use OIDC/WIF)", off(Some("use oidc/wif"))),
+        ("No (use OIDC/WIF)", off(Some("use OIDC/WIF"))),
         ("sometimes", None),
         ("", None),
     ] {

@@ -1,4 +1,4 @@
-use super::{Context, about, stated};
+use super::{Context, about_key, stated};
 use crate::model::Finding;
 
 rule! {
@@ -21,10 +21,10 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
             });
             (cadences.len() > 1).then(|| {
                 let stands = item.cadence.as_ref().map(ToString::to_string).unwrap_or_default();
-                about(
+                about_key(
                     &RULE,
                     item,
-                    format!("Secret '{}' has {} cadences; the stricter, {stands}, stands.", item.id, cadences.len()),
+                    format!("Secret '{}' has {} cadences; the stricter, {stands}, stands.", item.key, cadences.len()),
                 )
                 .at(item.location_of(|declaration| declaration.cadence.is_some()))
                 .evidence(evidence)

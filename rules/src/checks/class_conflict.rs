@@ -1,4 +1,4 @@
-use super::{Context, about, stated};
+use super::{Context, about_key, stated};
 use crate::model::{Class, Finding};
 
 rule! {
@@ -20,10 +20,14 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
                 stated(item, |declaration| declaration.class.map(|class| (class, format!("class {}", class.as_str()))));
             (classes.len() > 1).then(|| {
                 let stands = item.class.map(Class::as_str).unwrap_or_default();
-                about(&RULE, item, format!("'{}' is classified in {} ways; '{stands}' stands.", item.id, classes.len()))
-                    .at(item.location_of(|declaration| declaration.class.is_some()))
-                    .evidence(evidence)
-                    .next("make the lines agree")
+                about_key(
+                    &RULE,
+                    item,
+                    format!("'{}' is classified in {} ways; '{stands}' stands.", item.key, classes.len()),
+                )
+                .at(item.location_of(|declaration| declaration.class.is_some()))
+                .evidence(evidence)
+                .next("make the lines agree")
             })
         })
         .collect()

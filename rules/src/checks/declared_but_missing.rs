@@ -1,6 +1,6 @@
-use super::{Context, about};
+use super::{Context, about_key};
 use crate::inventory::Item;
-use crate::model::{Class, Declaration, Evidence, Finding, Location, Place, Snapshot};
+use crate::model::{Class, Evidence, Finding, Gap, Location, Origin, Place, Snapshot};
 
 rule! {
     /// A declared secret is not where it is declared to be.
@@ -22,8 +22,9 @@ fn absent_places(cx: &Context<'_>, item: &Item) -> Option<Finding> {
     let mut absent: Vec<(&Place, Option<&Location>)> = item
         .declarations
         .iter()
+        .filter(|declaration| declaration.origin != Origin::Store)
         .flat_map(|declaration| declaration.places.iter().map(|place| (place, declaration.location.as_ref())))
-        .filter(|(place, _)| was_read(cx.snapshot, place) && !item.copies.iter().any(|copy| copy.place == **place))
+        .filter(|(place, _)| was_read(cx.snapshot, place) && !cx.inventory.places.contains(*place))
         .collect();
     absent.sort();
     absent.dedup();
@@ -32,8 +33,9 @@ fn absent_places(cx: &Context<'_>, item: &Item) -> Option<Finding> {
     let evidence = absent.iter().map(|(place, location)| {
         Evidence::new(format!("nothing in {place}"), location.cloned(), Some((*place).clone()))
     });
+    let message = format!("Secret '{}' is declared to be in {first}{more}, and is not there.", item.key);
     Some(
-        about(&RULE, item, format!("Secret '{}' is declared to be in {first}{more}, and is not there.", item.id))
+        about_key(&RULE, item, message)
             .at(location.cloned().or_else(|| item.location()))
             .evidence(evidence)
             .next(format!("write the value to {first}, or correct the declaration")),
@@ -42,33 +44,32 @@ fn absent_places(cx: &Context<'_>, item: &Item) -> Option<Finding> {
 
 /// Whether the source of a place was read, and nothing of its path was refused.
 fn was_read(snapshot: &Snapshot, place: &Place) -> bool {
-    let in_scope = |scope: &crate::model::ScopeEntry| scope.source == place.source();
-    let hidden = |gap: &crate::model::Gap| {
+    let hides = |gap: &Gap| {
         gap.source == place.source()
             && gap.place.as_ref().is_none_or(|refused| {
                 let (refused, path) = (refused.path(), place.path());
                 path == refused || path.starts_with(&format!("{}/", refused.trim_end_matches('/')))
             })
     };
-    snapshot.facts.scope.iter().any(in_scope) && !snapshot.facts.gaps.iter().any(hidden)
+    let in_scope = snapshot.facts.scope.iter().any(|scope| scope.source == place.source());
+    in_scope && !snapshot.facts.gaps.iter().any(hides)
 }
 
 fn absent_everywhere(cx: &Context<'_>, item: &Item) -> Option<Finding> {
-    let required = |declaration: &&Declaration| declaration.required == Some(true);
-    let declaration = item.declarations.iter().find(required)?;
+    let required = item.declarations.iter().find(|declaration| declaration.required == Some(true))?;
     let somewhere_else = item.declarations.iter().any(|declaration| !declaration.places.is_empty());
-    let could_be_seen = !cx.snapshot.facts.copies.is_empty();
-    if !item.copies.is_empty()
-        || !item.uses.is_empty()
-        || somewhere_else
-        || !could_be_seen
-        || item.class < Some(Class::Secret)
-    {
+    let seen = !item.copies.is_empty() || !item.uses.is_empty();
+    let looked = !cx.snapshot.facts.copies.is_empty();
+    if seen || somewhere_else || !looked || item.class < Some(Class::Secret) {
         return None;
     }
     Some(
-        about(&RULE, item, format!("Secret '{}' is required by the schema, but nothing holds or loads it.", item.id))
-            .at(declaration.location.clone())
-            .next(format!("add {} to a store or a generated file, or mark it required: false", item.key)),
+        about_key(
+            &RULE,
+            item,
+            format!("Secret '{}' is required by the schema, but nothing holds or loads it.", item.key),
+        )
+        .at(required.location.clone())
+        .next(format!("add {} to a store or a generated file, or mark it required: false", item.key)),
     )
 }

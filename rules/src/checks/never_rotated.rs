@@ -1,6 +1,6 @@
-use super::overdue_rotation::{cadence, since, with_status};
+use super::overdue_rotation::{cadence, proof, since, with_status};
 use super::{Context, about};
-use crate::model::{Evidence, Finding};
+use crate::model::Finding;
 use crate::report::ItemStatus;
 
 rule! {
@@ -18,14 +18,12 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
     with_status(cx, ItemStatus::NeverRotated)
         .map(|(item, age)| {
             let message = format!(
-                "Secret '{}' has had its first value since it was made {}; its cadence is {}.",
+                "Secret '{}' still has its first value, set {}; it is to be rotated {}.",
                 item.id,
-                since(age.exact(), age.not_after, cx),
+                since(age, cx),
                 cadence(item)
             );
-            about(&RULE, item, message)
-                .evidence([Evidence::new(age.proof.clone(), None, item.copies.first().map(|copy| copy.place.clone()))])
-                .next(format!("rotate {}", item.id))
+            about(&RULE, item, message).evidence([proof(item, age)]).next(format!("rotate {}", item.id))
         })
         .collect()
 }

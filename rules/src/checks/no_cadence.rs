@@ -1,4 +1,4 @@
-use super::{Context, about};
+use super::{Context, about_key};
 use crate::cadence::Cadence;
 use crate::model::{Class, Finding, Severity};
 
@@ -19,17 +19,21 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
         .secrets()
         .filter_map(|item| match &item.cadence {
             None if item.class == Some(Class::RotationRequired) => Some(
-                about(&RULE, item, format!("Secret '{}' is rotation-required, but has no cadence.", item.id))
+                about_key(&RULE, item, format!("Secret '{}' is rotation-required, but has no cadence.", item.key))
                     .at(item.location_of(|declaration| declaration.class == Some(Class::RotationRequired)))
                     .next(format!("state a cadence for {}, such as 90 days", item.key)),
             ),
             Some(Cadence::Unrotated { advice }) => {
                 let advice = advice.as_deref().unwrap_or("replace it");
                 Some(
-                    about(&RULE, item, format!("Secret '{}' is not rotated; its runbook says: {advice}.", item.id))
-                        .severity(Severity::Low)
-                        .at(item.location_of(|declaration| declaration.cadence.is_some()))
-                        .next(format!("do so ({advice}) and delete {}, or state a cadence", item.key)),
+                    about_key(
+                        &RULE,
+                        item,
+                        format!("Secret '{}' is not rotated; its runbook says: {advice}.", item.key),
+                    )
+                    .severity(Severity::Low)
+                    .at(item.location_of(|declaration| declaration.cadence.is_some()))
+                    .next(format!("do so ({advice}) and delete {}, or state a cadence", item.key)),
                 )
             }
             _ => None,

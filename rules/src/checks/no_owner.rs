@@ -1,4 +1,4 @@
-use super::{Context, about};
+use super::{Context, about_key};
 use crate::model::Finding;
 
 rule! {
@@ -16,7 +16,7 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
     let orphans = cx.inventory.secrets().filter(|item| item.is_declared() && item.owner.is_none());
     orphans
         .map(|item| {
-            about(&RULE, item, format!("Secret '{}' has no owner.", item.id))
+            about_key(&RULE, item, format!("Secret '{}' has no owner.", item.key))
                 .next(format!("name the team in the runbook, or set owner for {} in keytrail.toml", item.key))
         })
         .collect()

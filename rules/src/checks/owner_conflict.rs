@@ -1,4 +1,4 @@
-use super::{Context, about, stated};
+use super::{Context, about_key, stated};
 use crate::model::Finding;
 
 rule! {
@@ -21,7 +21,7 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
             });
             (owners.len() > 1).then(|| {
                 let stands = item.owner.as_deref().unwrap_or_default();
-                about(&RULE, item, format!("Secret '{}' has {} owners; '{stands}' stands.", item.id, owners.len()))
+                about_key(&RULE, item, format!("Secret '{}' has {} owners; '{stands}' stands.", item.key, owners.len()))
                     .at(item.location_of(|declaration| declaration.owner.is_some()))
                     .evidence(evidence)
                     .next("make the lines agree")

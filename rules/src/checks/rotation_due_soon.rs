@@ -1,4 +1,4 @@
-use super::overdue_rotation::{cadence, since, with_status};
+use super::overdue_rotation::{cadence, proof, since, with_status};
 use super::{Context, about, count, day, days_between};
 use crate::model::Finding;
 use crate::report::ItemStatus;
@@ -19,13 +19,14 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
             let due = item.due_at?;
             let left = count(days_between(cx.snapshot.as_of, due), "day");
             let message = format!(
-                "Secret '{}' is due on {}, in {left}: it was set {}, and its cadence is {}.",
+                "Secret '{}' is due on {}, in {left}: it was set {}, and is to be rotated {}.",
                 item.id,
                 day(due),
-                since(age.exact(), age.not_after, cx),
+                since(age, cx),
                 cadence(item)
             );
-            Some(about(&RULE, item, message).next(format!("rotate {} by {}", item.id, day(due))))
+            let next = format!("rotate {} by {}", item.id, day(due));
+            Some(about(&RULE, item, message).evidence([proof(item, age)]).next(next))
         })
         .collect()
 }

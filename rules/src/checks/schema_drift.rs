@@ -175,6 +175,8 @@ fn differs_from_default(item: &Item, schema: &Declaration) -> Vec<Evidence> {
 /// The generated files, with what they hold.
 struct GeneratedFiles<'a> {
     keys: BTreeMap<(&'a str, CopyKind), BTreeSet<&'a Key>>,
+    /// The folders that have a schema.
+    schema_folders: BTreeSet<&'a str>,
 }
 
 impl<'a> GeneratedFiles<'a> {
@@ -185,7 +187,17 @@ impl<'a> GeneratedFiles<'a> {
                 keys.entry((&location.file, copy.kind)).or_default().insert(key);
             }
         }
-        Self { keys }
+        let schemas = cx.snapshot.facts.declarations.iter().filter(|one| one.origin == Origin::Schema);
+        let schema_folders = schemas.filter_map(|one| one.location.as_ref()).map(|line| folder(&line.file)).collect();
+        Self { keys, schema_folders }
+    }
+
+    /// Whether a file is generated from a schema: from that of the nearest folder above it; from all, if there is none.
+    fn is_from(&self, file: &str, schema: &Declaration) -> bool {
+        let holds =
+            |above: &str| above.is_empty() || file.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
+        let nearest = self.schema_folders.iter().filter(|above| holds(above)).max_by_key(|above| above.len());
+        nearest.is_none_or(|nearest| schema.location.as_ref().is_some_and(|line| folder(&line.file) == *nearest))
     }
 
     /// The generated files that should have the item, and have not.
@@ -196,11 +208,19 @@ impl<'a> GeneratedFiles<'a> {
                 target_of(kind).is_some_and(|target| schema.targets.is_empty() || schema.targets.contains(&target));
             reached && (kind == CopyKind::EnvFile || (kind == CopyKind::ConfigMap) == plain)
         };
-        let lacking = self.keys.iter().filter(|((_, kind), keys)| belongs(*kind) && !keys.contains(&item.key));
+        let lacking = self
+            .keys
+            .iter()
+            .filter(|((file, kind), keys)| belongs(*kind) && self.is_from(file, schema) && !keys.contains(&item.key));
         lacking
             .map(|((file, _), _)| {
                 Evidence::new(format!("is missing in the generated {file}"), schema.location.clone(), None)
             })
             .collect()
     }
+}
+
+/// The folder of a file, without the slash; empty at the top.
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+
 use super::{Context, Rule, day};
 use crate::model::Finding;
 use crate::policy::Exception;
@@ -25,7 +27,11 @@ fn did_run(cx: &Context<'_>, exception: &Exception) -> bool {
 fn judge(cx: &Context<'_>, exception: &Exception) -> Option<Finding> {
     let subject = exception.secret.as_deref().map_or_else(String::new, |secret| format!(" for '{secret}'"));
     let message = if !exception.holds(cx.snapshot.as_of) {
-        format!("The exception from {}{subject} ran out on {}.", exception.rule, day(exception.expires))
+        format!(
+            "The exception from {}{subject} ran out on {}.",
+            exception.rule,
+            day(exception.expires - TimeDelta::seconds(1))
+        )
     } else if did_run(cx, exception) && !cx.raised.iter().any(|finding| cx.covers(exception, finding)) {
         format!("The exception from {}{subject} lets nothing pass.", exception.rule)
     } else {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inventory, Item, ItemId};
 use crate::cadence::{Cadence, Trigger};
-use crate::model::{Fingerprint, Place, Sighting, VersionValue};
+use crate::model::{Fingerprint, Key, Place, Sighting, VersionValue};
 
 /// That an item's value is made from another's.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,13 +90,18 @@ fn values_ever(item: &Item, sightings: &BTreeMap<Place, Vec<Sighting>>) -> BTree
     values
 }
 
-/// The items of `derived_from`, in the same environment where there is one, else in none.
+/// The items of `derived_from`: in the same environment where there is one, else in none, else the only one of that key.
 fn declared_sources<'a>(inventory: &'a Inventory, item: &'a Item) -> impl Iterator<Item = ItemId> + 'a {
-    let keys: BTreeSet<_> = item.declarations.iter().flat_map(|declaration| &declaration.derived_from).collect();
+    let keys: BTreeSet<&Key> = item.declarations.iter().flat_map(|declaration| &declaration.derived_from).collect();
     keys.into_iter().filter_map(|key| {
         let here = ItemId::of_key(key, item.environment.as_ref());
         let anywhere = ItemId::of_key(key, None);
-        [here, anywhere].into_iter().find(|id| inventory.items.contains_key(id) && *id != item.id)
+        let named = [here, anywhere].into_iter().find(|id| inventory.items.contains_key(id) && *id != item.id);
+        named.or_else(|| {
+            let mut others = inventory.items.values().filter(|other| other.key == *key && other.id != item.id);
+            let only = others.next()?;
+            others.next().is_none().then(|| only.id.clone())
+        })
     })
 }
 

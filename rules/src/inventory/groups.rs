@@ -6,11 +6,14 @@
 //! A name merges by itself only where it means one thing: environment variables do all over a repository; a key in
 //! a store path does if it has two words or more (`database_url`, not `password`) and is declared, or if no other
 //! path has it.
+//!
+//! An environment makes an item of its own (`KEY@staging`). Deployed copies that name no environment belong to
+//! production, where the key has a production.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Item, ItemId};
-use crate::model::{Declaration, Environment, Facts, Key, Origin, Place, SecretCopy, Use};
+use crate::model::{CopyKind, Declaration, Environment, Facts, Key, Origin, Place, SecretCopy, Use};
 
 /// Disjoint sets of places.
 #[derive(Default)]
@@ -74,6 +77,12 @@ impl Group {
         places.filter_map(Place::key).map(|key| Key::new(&key)).collect()
     }
 
+    /// Whether a copy of it lies where deployed workloads load it from, rather than in a developer's file.
+    fn is_deployed(&self) -> bool {
+        let of_developers = |kind| matches!(kind, CopyKind::EnvFile | CopyKind::ComposeEnv | CopyKind::ComposeSecret);
+        self.copies.iter().any(|copy| !of_developers(copy.kind))
+    }
+
     /// The environment that its places agree on; production, where they disagree and one is.
     fn environment(&self) -> Option<Environment> {
         let mut all: BTreeSet<Environment> = self.copies.iter().filter_map(|copy| copy.environment.clone()).collect();
@@ -99,14 +108,26 @@ pub(super) fn merge(facts: &Facts) -> BTreeMap<ItemId, Item> {
         facts.declarations.iter().filter(|one| one.origin != Origin::Store).map(|one| &one.key).collect();
     let paths_of_key = count_store_groups(&groups);
 
+    let named: Vec<(Group, Name, BTreeSet<Key>)> = groups
+        .into_iter()
+        .filter_map(|group| {
+            let (name, aliases) = name(&group, &declared, &paths_of_key)?;
+            Some((group, name, aliases))
+        })
+        .collect();
+    let in_production: BTreeSet<Name> = named
+        .iter()
+        .filter(|(group, _, _)| group.environment().is_some_and(|environment| environment.is_production()))
+        .map(|(_, name, _)| name.clone())
+        .collect();
+
     let mut items = BTreeMap::new();
-    for group in groups {
-        let Some((name, aliases)) = name(&group, &declared, &paths_of_key) else {
-            continue;
-        };
+    for (group, name, aliases) in named {
         let (id, key, environment) = match name {
             Name::Key(key) => {
-                let environment = group.environment();
+                // What is deployed and names no environment is what production runs on, where there is a production.
+                let unlabelled = group.is_deployed() && in_production.contains(&Name::Key(key.clone()));
+                let environment = group.environment().or_else(|| unlabelled.then(|| Environment::new("production")));
                 (ItemId::of_key(&key, environment.as_ref()), key, environment)
             }
             Name::Place(place) => {
@@ -268,23 +289,50 @@ fn add_declared(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
     }
 }
 
+/// Which items bear a key, lie in a place, or lie in a path.
+#[derive(Default)]
+struct Index {
+    by_key: BTreeMap<Key, BTreeSet<ItemId>>,
+    by_place: BTreeMap<Place, BTreeSet<ItemId>>,
+    by_path: BTreeMap<Place, BTreeSet<ItemId>>,
+}
+
+impl Index {
+    fn of(items: &BTreeMap<ItemId, Item>) -> Self {
+        let mut index = Self::default();
+        for item in items.values() {
+            for key in std::iter::once(&item.key).chain(&item.aliases) {
+                index.by_key.entry(key.clone()).or_default().insert(item.id.clone());
+            }
+            for copy in &item.copies {
+                index.by_place.entry(copy.place.clone()).or_default().insert(item.id.clone());
+                index.by_path.entry(copy.place.whole_path()).or_default().insert(item.id.clone());
+            }
+        }
+        index
+    }
+
+    fn with_key(&self, key: &Key) -> impl Iterator<Item = &ItemId> {
+        self.by_key.get(key).into_iter().flatten()
+    }
+
+    fn in_path(&self, path: &Place) -> impl Iterator<Item = &ItemId> {
+        self.by_path.get(path).into_iter().flatten()
+    }
+
+    fn in_place(&self, place: &Place) -> impl Iterator<Item = &ItemId> {
+        self.by_place.get(place).into_iter().flatten()
+    }
+}
+
 /// Uses that name no place belong to the items of that variable; those of a whole object to all that lie in it.
 fn attach_uses(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
-    let mut by_key: BTreeMap<Key, Vec<ItemId>> = BTreeMap::new();
-    let mut by_path: BTreeMap<Place, BTreeSet<ItemId>> = BTreeMap::new();
-    for item in items.values() {
-        for key in std::iter::once(&item.key).chain(&item.aliases) {
-            by_key.entry(key.clone()).or_default().push(item.id.clone());
-        }
-        for copy in &item.copies {
-            by_path.entry(copy.place.whole_path()).or_default().insert(item.id.clone());
-        }
-    }
+    let index = Index::of(items);
     for one in &facts.uses {
         match &one.from {
             Some(place) if place.key().is_some() => {}
             Some(path) => {
-                for id in by_path.get(path).into_iter().flatten() {
+                for id in index.in_path(path) {
                     if let Some(item) = items.get_mut(id) {
                         item.uses.push(Use { key: item.key.clone(), ..one.clone() });
                     }
@@ -295,7 +343,7 @@ fn attach_uses(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
                     one.environment.is_none() || item.environment.is_none() || item.environment == one.environment
                 };
                 let mut found = false;
-                for id in by_key.get(&one.key).into_iter().flatten() {
+                for id in index.with_key(&one.key) {
                     if let Some(item) = items.get_mut(id).filter(|item| same(item)) {
                         item.uses.push(one.clone());
                         found = true;
@@ -313,23 +361,19 @@ fn attach_uses(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
 
 /// Every declaration goes to the items of its key and environment, or of its places.
 fn attach_declarations(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
-    let mut by_key: BTreeMap<Key, BTreeSet<ItemId>> = BTreeMap::new();
-    let mut by_place: BTreeMap<Place, BTreeSet<ItemId>> = BTreeMap::new();
-    for item in items.values() {
-        for key in std::iter::once(&item.key).chain(&item.aliases) {
-            by_key.entry(key.clone()).or_default().insert(item.id.clone());
-        }
-        for copy in &item.copies {
-            by_place.entry(copy.place.clone()).or_default().insert(item.id.clone());
-        }
-    }
+    let index = Index::of(items);
     for declaration in &facts.declarations {
         let mut ids: BTreeSet<ItemId> =
-            declaration.places.iter().filter_map(|place| by_place.get(place)).flatten().cloned().collect();
+            declaration.places.iter().flat_map(|place| index.in_place(place)).cloned().collect();
+        if declaration.origin == Origin::Store {
+            // Of a path whose keys the store did not tell, it speaks of those that others declare there.
+            let paths = declaration.places.iter().filter(|place| place.key().is_none());
+            ids.extend(paths.flat_map(|path| index.in_path(path)).cloned());
+        }
         let placed = !ids.is_empty();
         if declaration.origin != Origin::Store && !(placed && declaration.key.words().count() == 1) {
             let environment = environment_of(declaration);
-            for id in by_key.get(&declaration.key).into_iter().flatten() {
+            for id in index.with_key(&declaration.key) {
                 let matches =
                     items.get(id).is_some_and(|item| environment.is_none() || item.environment == environment);
                 if matches {

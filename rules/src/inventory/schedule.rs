@@ -14,6 +14,9 @@ pub(super) fn schedule(inventory: &mut Inventory, policy: &Policy, as_of: Time) 
 }
 
 fn judge(item: &Item, policy: &Policy, as_of: Time) -> (ItemStatus, Option<Time>) {
+    if item.has_only_stand_ins() {
+        return (ItemStatus::Ok, None);
+    }
     match &item.cadence {
         Some(Cadence::Every(period)) => by_calendar(item, *period, policy, as_of),
         Some(Cadence::On(_)) => (by_event(item), None),
@@ -40,7 +43,9 @@ fn by_calendar(item: &Item, period: Period, policy: &Policy, as_of: Time) -> (It
         (false, false) if soon(earliest) => ItemStatus::DueSoon,
         (false, false) => ItemStatus::Ok,
     };
-    (status, due)
+    // What is overdue is so since the latest time that is possible.
+    let is_late = matches!(status, ItemStatus::Overdue | ItemStatus::NeverRotated);
+    (status, if is_late { latest } else { due })
 }
 
 fn by_event(item: &Item) -> ItemStatus {

@@ -130,7 +130,7 @@ fn a_declared_name_of_two_words_merges_all_its_places_in_one_environment() {
         copies: vec![
             vault("vault:secret/app#DATABASE_URL", "postgres://a:tiger-9@db/app"),
             vault("vault:secret/neon#database_url", "postgres://a:tiger-9@db/app"),
-            vault("vault:secret/app-prod#DATABASE_URL", "postgres://a:tiger-8@db/app"),
+            vault("vault:secret/app-staging#DATABASE_URL", "postgres://a:tiger-8@db/app"),
             copy("env-file:.env.local#DATABASE_URL", CopyKind::EnvFile, "postgres://a:tiger-7@db/app"),
         ],
         ..Facts::default()
@@ -140,7 +140,27 @@ fn a_declared_name_of_two_words_merges_all_its_places_in_one_environment() {
         [
             "DATABASE_URL: vault:secret/app#DATABASE_URL vault:secret/neon#database_url",
             "DATABASE_URL@local: env-file:.env.local#DATABASE_URL",
-            "DATABASE_URL@production: vault:secret/app-prod#DATABASE_URL",
+            "DATABASE_URL@staging: vault:secret/app-staging#DATABASE_URL",
+        ]
+    );
+}
+
+#[test]
+fn deployed_copies_without_an_environment_belong_to_production() {
+    let facts = Facts {
+        declarations: vec![declare("MAILER_TOKEN", Origin::Schema, 1)],
+        copies: vec![
+            vault("vault:secret/app#MAILER_TOKEN", "tiger-nine-1"),
+            copy("env-file:.env#MAILER_TOKEN", CopyKind::EnvFile, "tiger-nine-2"),
+            copy("env-file:.env.production#MAILER_TOKEN", CopyKind::EnvFile, "tiger-nine-1"),
+        ],
+        ..Facts::default()
+    };
+    assert_eq!(
+        shape(&inventory(facts)),
+        [
+            "MAILER_TOKEN: env-file:.env#MAILER_TOKEN",
+            "MAILER_TOKEN@production: env-file:.env.production#MAILER_TOKEN vault:secret/app#MAILER_TOKEN",
         ]
     );
 }

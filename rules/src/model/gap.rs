@@ -46,6 +46,23 @@ pub enum GapReason {
     Unsupported,
 }
 
+impl GapReason {
+    /// The spelling of reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::PermissionDenied => "permission-denied",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Sealed => "sealed",
+            Self::Standby => "standby",
+            Self::TimedOut => "timed-out",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too-large",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
 impl Gap {
     /// A gap in a source, with no line and no place.
     pub fn new(source: impl Into<String>, reason: GapReason, message: impl Into<String>) -> Self {

@@ -42,6 +42,11 @@ impl Place {
         })
     }
 
+    /// Takes a place back that was stored before.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The whole text.
     pub fn as_str(&self) -> &str {
         &self.0
