@@ -1,1 +1,20 @@
-//! x
+//! Report to bytes: for a person at a terminal, for programs, and for code scanning services.
+//!
+//! Each format is one file of `formats/` and one line in the table of [`formats`]. A format collects nothing and
+//! judges nothing: equal reports and options give equal bytes.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod escape;
+pub mod formats;
+
+mod baseline;
+mod error;
+mod options;
+#[cfg(test)]
+mod samples;
+
+pub use baseline::baseline;
+pub use error::Error;
+pub use formats::{FORMATS, Format};
+pub use options::{Options, Repository};

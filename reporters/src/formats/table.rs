@@ -1,0 +1,85 @@
+//! For a person at a terminal: the secrets to act on, worst first, then what else is wrong, then what could not be
+//! read, then the totals.
+//!
+//! # Guarantees
+//! * Nothing that was scanned reaches the terminal unescaped: the output has no control character but line feeds and,
+//!   with [`Options::color`], our own colours.
+//! * Colour never carries meaning alone.
+//! * Without a width, each row is one line, whatever its length.
+
+mod findings;
+mod gaps;
+mod inventory;
+mod layout;
+mod secrets;
+mod totals;
+
+use anstyle::{AnsiColor, Style};
+use keytrail_rules::model::Severity;
+use keytrail_rules::report::Report;
+
+use super::Format;
+use crate::{Error, Options, escape};
+
+/// For a person at a terminal.
+pub(super) static FORMAT: Format =
+    Format { name: "table", summary: "for reading at a terminal", extension: "txt", render };
+
+fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
+    let page = Page { report, options };
+    let sections = [page.secrets(), page.findings(), page.gaps(), page.verdict(), page.totals()];
+    let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    Ok(sections.join("\n").into_bytes())
+}
+
+/// Every secret of a report, for a person at a terminal: id, owner, class, cadence, age, due date and places.
+pub fn inventory(report: &Report, options: &Options) -> Vec<u8> {
+    let page = Page { report, options };
+    let sections = [page.inventory(), page.gaps(), page.totals()];
+    let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    sections.join("\n").into_bytes()
+}
+
+/// A report on its way to the terminal. Each section is lines that end in a line feed; empty where there is nothing
+/// to say.
+struct Page<'a> {
+    report: &'a Report,
+    options: &'a Options,
+}
+
+const HEADING: Style = Style::new().bold();
+const URGENT: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const NOTICE: Style = AnsiColor::Cyan.on_default();
+const FINE: Style = AnsiColor::Green.on_default();
+
+impl Page<'_> {
+    /// Text in a style, if there is colour.
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.options.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+fn severity_style(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical | Severity::High => URGENT,
+        Severity::Medium => WARNING,
+        Severity::Low | Severity::Info => NOTICE,
+    }
+}
+
+/// A longer text in one cell is no name, and would make every row of its table as long.
+const MAX_CELL: usize = 1_000;
+
+/// Scanned text for one cell.
+fn cell(text: &str) -> String {
+    escape::clip(&escape::terminal(text), MAX_CELL).into_owned()
+}
+
+/// `1 file`, `2 files`.
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests;

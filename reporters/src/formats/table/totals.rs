@@ -1,0 +1,101 @@
+//! What was scanned, and the numbers.
+
+use std::collections::BTreeMap;
+
+use anstyle::Style;
+use keytrail_rules::model::Severity;
+
+use super::layout::lines;
+use super::{FINE, HEADING, Page, URGENT, cell, count};
+
+/// Columns of the widest label, with a gap.
+const LABEL: u16 = 10;
+
+impl Page<'_> {
+    /// One sentence for a report without findings, so that an empty screen is never mistaken for a clean scan.
+    pub(super) fn verdict(&self) -> String {
+        let summary = &self.report.summary;
+        if self.report.counting().next().is_some() {
+            return String::new();
+        }
+        let text = if !self.report.gaps.is_empty() {
+            "No findings in what could be read."
+        } else if self.report.scope.is_empty() {
+            "Nothing was scanned: there is no file and no store that Keytrail reads."
+        } else if summary.excepted + summary.baselined > 0 {
+            "No findings that count."
+        } else {
+            "No findings."
+        };
+        lines(self.wrap(0, text))
+    }
+
+    /// The totals, last, where the eye is when the output ends.
+    pub(super) fn totals(&self) -> String {
+        let (summary, gaps) = (&self.report.summary, self.report.gaps.len() as u64);
+        let statuses = summary.items.iter().map(|(status, number)| format!("{number} {}", status.as_str()));
+        let (evidence, style) = if gaps == 0 && summary.complete {
+            ("complete".to_owned(), FINE)
+        } else {
+            (format!("incomplete: {}", count(gaps, "gap")), URGENT)
+        };
+        let as_of = self.report.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let tool = &self.report.tool;
+        [
+            self.total("Secrets", &number_of(self.report.items.len() as u64, statuses), HEADING),
+            self.total("Findings", &self.numbers_of_findings(), HEADING),
+            self.total("Scope", &format!("read {}", self.read()), HEADING),
+            self.total("Evidence", &evidence, style),
+            self.total("As of", &format!("{as_of}, {} {}", tool.name, tool.version), HEADING),
+        ]
+        .concat()
+    }
+
+    /// A label in a style, and a text beside it.
+    fn total(&self, label: &str, text: &str, style: Style) -> String {
+        let mut wrapped = self.wrap(LABEL, text);
+        if let Some(first) = wrapped.first_mut() {
+            let gap = " ".repeat(usize::from(LABEL) - label.len());
+            *first = format!("{}{gap}{}", self.paint(style, label), first.trim_start());
+        }
+        lines(wrapped)
+    }
+
+    fn numbers_of_findings(&self) -> String {
+        let summary = &self.report.summary;
+        let severities = Severity::ALL.iter().rev().filter_map(|severity| {
+            let number = summary.findings.get(severity)?;
+            Some(format!("{number} {}", severity.as_str()))
+        });
+        let mut parts = vec![number_of(summary.findings.values().sum(), severities)];
+        if summary.excepted > 0 {
+            parts.push(format!("{} excepted", summary.excepted));
+        }
+        if summary.baselined > 0 {
+            parts.push(format!("{} baselined", summary.baselined));
+        }
+        if summary.fixable > 0 {
+            parts.push(format!("{} to rotate (--fix --dry-run plans it)", summary.fixable));
+        }
+        parts.join("; ")
+    }
+
+    /// `15 sources (6 runbook, 4 kubernetes-manifest, 4 env-file, 1 vault)`.
+    fn read(&self) -> String {
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        for entry in &self.report.scope {
+            *kinds.entry(&entry.kind).or_default() += 1;
+        }
+        let mut kinds: Vec<(&str, u64)> = kinds.into_iter().collect();
+        kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(*number), *kind));
+        let kinds: Vec<String> = kinds.into_iter().map(|(kind, number)| format!("{number} {}", cell(kind))).collect();
+        let sources = count(self.report.scope.len() as u64, "source");
+        if kinds.is_empty() { sources } else { format!("{sources} ({})", kinds.join(", ")) }
+    }
+}
+
+/// `14: 2 critical, 12 low`, or `0`.
+fn number_of(total: u64, parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { total.to_string() } else { format!("{total}: {}", parts.join(", ")) }
+}
