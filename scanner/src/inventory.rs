@@ -1,5 +1,7 @@
 //! The table of file kinds that the inventory is read from. Each is one file of `inventory/`.
 
+use std::path::Path;
+
 use keytrail_rules::model::{Facts, Gap, GapReason, ScopeEntry};
 
 use crate::source::{Reader, SourceFile};
@@ -19,6 +21,9 @@ pub struct FileKind {
     pub read: fn(&SourceFile, &Reader<'_>) -> Facts,
 }
 
+#[cfg(test)]
+mod testing;
+
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
     ($($name:ident),* $(,)?) => {
@@ -28,7 +33,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![env_schema, runbook, env_file, manifests, compose, workflows, code, key_file];
 
 /// Reads a file as a kind, with its scope entry.
 pub fn read(kind: &FileKind, file: &SourceFile, reader: &Reader<'_>) -> Facts {
@@ -48,3 +53,33 @@ pub fn read(kind: &FileKind, file: &SourceFile, reader: &Reader<'_>) -> Facts {
     facts.scope.push(ScopeEntry { source: file.path().to_owned(), kind: kind.name.to_owned(), held: held as u64 });
     facts
 }
+
+/// Reads what can be told of a file that is no text, or may not be read, from its name, its mode and its first bytes: of a
+/// key store that is enough. For any other kind among `kinds` the `gap` stands, which says why it cannot be read.
+pub fn read_without_content(
+    kinds: &[&'static FileKind],
+    root: &Path,
+    path: &str,
+    reader: &Reader<'_>,
+    gap: Gap,
+) -> Facts {
+    let by_name = |kind: &&&FileKind| kind.name == key_file::KIND.name;
+    let mut facts = Facts::default();
+    let mut is_lost = true;
+    if let (Some(kind), Ok(file)) = (kinds.iter().find(by_name), SourceFile::without_content(root, path)) {
+        let claimed = (kind.claims)(&file);
+        if claimed {
+            facts = read(kind, &file, reader);
+        }
+        // A binary file of a name that is not only that of keys, such as a slide deck `intro.key`, is no key.
+        let is_no_key = !claimed && gap.reason == GapReason::Malformed;
+        is_lost = kinds.len() > 1 || !(claimed || is_no_key);
+    }
+    if is_lost {
+        facts.gaps.push(gap);
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests;

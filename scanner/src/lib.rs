@@ -1,7 +1,11 @@
 //! The `keytrail` binary as a library: config, inventories, stores, state and commands. It collects; the judging
 //! is `keytrail-rules`, the printing `keytrail-reporters`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod config;
+pub mod dotenv;
 pub mod inventory;
 pub mod source;
 pub mod stores;
+pub mod yaml;

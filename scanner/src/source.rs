@@ -1,6 +1,6 @@
 //! One file of the scanned tree, read whole and bounded, with its lines.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -11,6 +11,11 @@ use zeroize::Zeroize;
 /// Schemas, runbooks and manifests are kilobytes; what is larger is not one of them, and is not read.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// A location spans no more than this of its line: in a file of one huge line, every location would cost its length.
+const MAX_LOCATED_BYTES: usize = 1_000;
+/// Enough to tell a DER structure from an archive.
+const HEAD_BYTES: u64 = 4;
+
 /// A text file, in memory. It may hold secrets, so it is wiped on drop and has no `Debug`.
 pub struct SourceFile {
     path: String,
@@ -18,6 +23,10 @@ pub struct SourceFile {
     starts: Vec<usize>,
     /// The first line that was not UTF-8; what follows was read with replacement characters.
     pub broken_line: Option<u32>,
+    /// Permission bits, where the system has them and the file was read from disk.
+    pub mode: Option<u32>,
+    /// The first bytes of a file that was opened without its content.
+    pub head: Vec<u8>,
 }
 
 impl Drop for SourceFile {
@@ -59,7 +68,28 @@ impl SourceFile {
             bytes.zeroize();
             return Err(gap(GapReason::Malformed, "the file is binary, not text".into()));
         }
-        Ok(Self::from_bytes(path, bytes))
+        let mut file = Self::from_bytes(path, bytes);
+        file.mode = mode(&metadata);
+        Ok(file)
+    }
+
+    /// Takes only the name, the mode and the first bytes of `path`, for a file that [`SourceFile::read`] refuses. Its
+    /// text is empty; so is its head, where the file may not be read.
+    ///
+    /// # Errors
+    /// A file that is missing or not a regular file.
+    pub fn without_content(root: &Path, path: &str) -> std::io::Result<Self> {
+        let full = root.join(path);
+        let metadata = full.metadata()?;
+        if !metadata.is_file() {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let mut file = Self::from_bytes(path, Vec::new());
+        file.mode = mode(&metadata);
+        if let Ok(content) = File::open(full) {
+            content.take(HEAD_BYTES).read_to_end(&mut file.head)?;
+        }
+        Ok(file)
     }
 
     /// Takes bytes over as the file of that path. A byte order mark is dropped; bytes that are not UTF-8 become
@@ -80,7 +110,7 @@ impl SourceFile {
             }
         };
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { path: path.to_owned(), text, starts, broken_line }
+        Self { path: path.to_owned(), text, starts, broken_line, mode: None, head: Vec::new() }
     }
 
     /// Path relative to the scanned folder, with `/` between its parts.
@@ -120,8 +150,81 @@ impl SourceFile {
 
     /// A line of this file as a location.
     pub fn at(&self, line: u32) -> Location {
-        Location::of_line(&self.path, line, self.line(line))
+        let text = self.line(line);
+        Location::of_line(&self.path, line, &text[..text.floor_char_boundary(MAX_LOCATED_BYTES)])
     }
+}
+
+/// No more declarations or copies than this are taken from one file: beyond it lies no file that a person wrote.
+pub const MAX_FILE_ENTRIES: usize = 250_000;
+
+/// No more gaps than this are kept of one file: one in which most lines are broken is not what it says it is.
+pub const MAX_FILE_GAPS: usize = 100;
+
+/// The gaps of one file: the first [`MAX_FILE_GAPS`], and one more that counts the rest.
+pub struct FileGaps<'a> {
+    file: &'a SourceFile,
+    gaps: Vec<Gap>,
+    /// The first line whose gap was not kept, and how many were not.
+    rest: Option<(u32, u64)>,
+}
+
+impl<'a> FileGaps<'a> {
+    /// No gaps yet.
+    pub fn new(file: &'a SourceFile) -> Self {
+        Self { file, gaps: Vec::new(), rest: None }
+    }
+
+    /// Adds what was lost at a line, and what the user can do. Neither text may hold a value.
+    pub fn push(&mut self, line: u32, reason: GapReason, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(line, |at| Gap::at(at, reason, message).hint(hint));
+    }
+
+    /// Adds the gap at a line.
+    pub fn add(&mut self, line: u32, gap: impl FnOnce(Location) -> Gap) {
+        if self.gaps.len() < MAX_FILE_GAPS {
+            self.gaps.push(gap(self.file.at(line)));
+        } else {
+            self.add_count(line, 1);
+        }
+    }
+
+    /// Adds gaps of which only the number is known, from a line on.
+    pub fn add_count(&mut self, line: u32, count: u64) {
+        if count > 0 {
+            self.rest.get_or_insert((line, 0)).1 += count;
+        }
+    }
+
+    /// Whether `held` entries are all that may be taken from the file; if so, says that reading ends at `line`.
+    pub fn full(&mut self, held: usize, line: u32) -> bool {
+        let full = held >= MAX_FILE_ENTRIES;
+        if full {
+            let message = format!("the file holds more than {MAX_FILE_ENTRIES} entries; the rest was not read");
+            self.gaps.push(Gap::at(self.file.at(line), GapReason::TooLarge, message).hint("split the file"));
+        }
+        full
+    }
+
+    /// The gaps.
+    pub fn finish(mut self) -> Vec<Gap> {
+        if let Some((line, count)) = self.rest {
+            let message = format!("from this line on, {count} more lines could not be read");
+            self.gaps
+                .push(Gap::at(self.file.at(line), GapReason::Malformed, message).hint("check the kind of the file"));
+        }
+        self.gaps
+    }
+}
+
+#[cfg(unix)]
+fn mode(metadata: &Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> Option<u32> {
+    None
 }
 
 /// What every reader of a source needs: how to observe a value without keeping it, and what the config says of
