@@ -1,11 +1,27 @@
 //! `keytrail.toml`: read, then validated into other types that keep the lines for messages.
 
+mod decode;
+mod document;
+mod error;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keytrail_rules::model::{Declaration, Environment, Location};
 use keytrail_rules::policy::Policy;
+
+pub use error::ConfigErrors;
+
+/// The name of the config in the scanned folder.
+pub const FILE_NAME: &str = "keytrail.toml";
+
+/// A config is kilobytes; what is larger is not one.
+const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 
 /// The config of a scan. The default is that of a tree without a `keytrail.toml`.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -20,6 +36,57 @@ pub struct Config {
     pub policy: Policy,
     /// `[state]`.
     pub state: StateConfig,
+}
+
+impl Config {
+    /// Reads the config of the scanned folder `root`: the file `explicit`, which is relative to the working directory; or
+    /// [`FILE_NAME`] in `root` if it is there; or else the defaults. Paths *in* the config are relative to `root`.
+    ///
+    /// # Errors
+    /// Every mistake of the file, each with its line.
+    pub fn load(root: &Path, explicit: Option<&Path>) -> Result<Self, ConfigErrors> {
+        let path = match explicit {
+            Some(path) => path.to_owned(),
+            None => root.join(FILE_NAME),
+        };
+        // A link that leads nowhere is a mistake, not a missing config.
+        if explicit.is_none() && path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Ok(Self::default());
+        }
+        let name = display_path(root, &path);
+        let text = read_text(&path, &name)?;
+        document::read(&text, &name, root, &document::Names::of_this_build())
+    }
+}
+
+/// The path relative to the root where it lies in it, with `/` between its parts.
+fn display_path(root: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+fn read_text(path: &Path, name: &str) -> Result<String, ConfigErrors> {
+    let unreadable = |error: std::io::Error| {
+        ConfigErrors::unreadable(
+            name,
+            &format!("the config cannot be read: {error}"),
+            "check the path and its permissions",
+        )
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(ConfigErrors::unreadable(name, "the config is not a regular file", "name a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(ConfigErrors::unreadable(name, "the config is larger than 1 MiB", "is it the right file?"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        ConfigErrors::unreadable(&format!("{name}:{line}"), "this line is not UTF-8", "save the file as UTF-8")
+    })
 }
 
 /// `[inventory]`: which files the inventory is read from.

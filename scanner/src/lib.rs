@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod config;
+pub mod discover;
 pub mod dotenv;
 pub mod inventory;
 pub mod source;

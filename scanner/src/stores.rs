@@ -1,9 +1,12 @@
 //! The table of stores. Each kind is one file of `stores/`.
 
+use std::collections::BTreeSet;
+
 use futures::future::BoxFuture;
-use keytrail_rules::model::Facts;
+use keytrail_rules::model::{Facts, Gap, GapReason};
 
 use crate::config::StoreConfig;
+use crate::discover::matching;
 use crate::source::Reader;
 
 /// A kind of store.
@@ -25,7 +28,23 @@ macro_rules! table {
     };
 }
 
-table![];
+table![vault, vault_export, env_file];
+
+/// The files that `paths` of a store match. A pattern that matches none is a gap.
+fn files_of(config: &StoreConfig, gaps: &mut Vec<Gap>) -> Vec<String> {
+    let mut files = BTreeSet::new();
+    for pattern in &config.paths {
+        match matching(&config.root, pattern) {
+            Ok(found) if found.is_empty() => gaps.push(
+                Gap::new(&config.name, GapReason::Unreachable, format!("no file matches {pattern}"))
+                    .hint("check the paths of the store, and that the files are there"),
+            ),
+            Ok(found) => files.extend(found),
+            Err(why) => gaps.push(Gap::new(&config.name, GapReason::Unsupported, why)),
+        }
+    }
+    files.into_iter().collect()
+}
 
 impl StoreKind {
     /// The kind of that name.

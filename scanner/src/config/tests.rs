@@ -1,0 +1,328 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use keytrail_rules::cadence::{Cadence, Period};
+use keytrail_rules::model::{Class, Environment, Location, Origin};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+use toml::de::{DeTable, DeValue};
+
+use super::decode::Log;
+use super::document::{Names, read, read_logged};
+use super::{Config, ConfigErrors, StoreAuth};
+
+/// The names that the fixtures use, whatever this build has.
+fn names() -> Names {
+    Names {
+        files: ["schema", "runbooks", "env_files", "manifests", "compose", "workflows", "code", "key_files"].into(),
+        stores: vec![("vault", &[]), ("env-file", &["paths"])],
+        rules: vec![("overdue-rotation", "KT2001"), ("no-owner", "KT1001"), ("unknown-age", "KT2004")],
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/config").join(name)
+}
+
+/// Name and text of every fixture in a folder.
+fn fixtures(name: &str) -> BTreeMap<String, String> {
+    let fixtures: BTreeMap<String, String> = fs::read_dir(folder(name))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| {
+            let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            (stem, fs::read_to_string(path).expect("a text"))
+        })
+        .collect();
+    assert!(!fixtures.is_empty());
+    fixtures
+}
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    read(text, "keytrail.toml", Path::new("/srv/shop"), &names())
+}
+
+#[test]
+fn valid_configs_are_read() {
+    for (name, text) in fixtures("valid") {
+        parse(&text).unwrap_or_else(|errors| panic!("{name}:\n{errors}"));
+    }
+}
+
+#[test]
+fn every_mistake_is_shown_at_its_line() {
+    for (name, text) in fixtures("invalid") {
+        let errors = parse(&text).expect_err(&name).to_string();
+        assert!(!errors.contains("planted"), "{name} shows a credential:\n{errors}");
+        insta::with_settings!({snapshot_path => folder("invalid"), prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!(name, errors);
+        });
+    }
+}
+
+#[test]
+fn every_key_means_what_it_says() {
+    let text = fixtures("valid").remove("full").expect("the fixture");
+    let config = parse(&text).expect("a valid config");
+
+    assert_eq!(config.inventory.patterns["runbooks"], ["docs/**/*.md"]);
+    assert_eq!(config.inventory.patterns.len(), names().files.len());
+    assert_eq!(config.inventory.generated, ["deploy/configmap.yaml"]);
+    assert_eq!(config.inventory.exclude, ["vendor/**"]);
+
+    let [vault, files, dr] = config.stores.as_slice() else { panic!("three stores") };
+    assert_eq!((vault.name.as_str(), vault.kind.as_str()), ("vault", "vault"));
+    assert_eq!(vault.location, Location::of_line("keytrail.toml", 16, r#"name = "vault""#));
+    assert_eq!(vault.root, Path::new("/srv/shop"));
+    assert_eq!(vault.address.as_deref(), Some("https://vault.example.com:8200"));
+    assert_eq!(vault.mounts, ["secret", "team/kv"]);
+    assert_eq!(vault.namespace.as_deref(), Some("team-a"));
+    assert!(vault.read_values);
+    assert_eq!(vault.environment, Some(Environment::new("production")));
+    assert_eq!(vault.ca_file.as_deref(), Some(Path::new("certs/ca.pem")));
+    assert_eq!((vault.timeout, vault.concurrency), (Duration::from_secs(5), 32));
+    assert_eq!(
+        vault.auth,
+        StoreAuth::AppRole {
+            mount: "ci".into(),
+            role_id: "9f2c4d1e".into(),
+            secret_id_env: None,
+            secret_id_file: Some("/run/secrets/vault".into()),
+        }
+    );
+    assert_eq!(files.paths, ["deploy/.env.*"]);
+    assert_eq!((files.read_values, files.timeout, files.concurrency), (false, Duration::from_secs(30), 16));
+    assert_eq!(files.auth, StoreAuth::Ambient);
+    assert_eq!(dr.auth, StoreAuth::TokenEnv("VAULT_DR_TOKEN".into()));
+
+    let [secret] = config.declarations.as_slice() else { panic!("one secret") };
+    assert_eq!((secret.label.as_str(), secret.origin), ("SHOP_AUTH_CLIENT_SECRET", Origin::Config));
+    let line = r#"key = "SHOP_AUTH_CLIENT_SECRET""#;
+    assert_eq!(secret.location, Some(Location::of_line("keytrail.toml", 40, line)));
+    assert_eq!(secret.owner.as_deref(), Some("platform"));
+    assert_eq!(secret.cadence, Some(Cadence::state("90 days")));
+    assert_eq!(secret.class, Some(Class::RotationRequired));
+    assert_eq!(secret.environment, Some(Environment::new("production")));
+    assert_eq!(secret.places[0].as_str(), "vault:secret/shop/auth0#client_secret");
+    assert_eq!(secret.places.len(), 2);
+    assert_eq!(secret.consumers, ["kubernetes:shop/deployment/shop-core"]);
+    assert_eq!(secret.derived_from[0].as_str(), "AUTH_ROOT_SECRET");
+    assert_eq!(secret.required, Some(true));
+
+    assert_eq!(Some(config.policy.due_soon), Period::days(21));
+    assert_eq!(config.policy.default_cadence, Cadence::parse("quarterly"));
+    assert_eq!(config.policy.disabled_rules, ["unknown-age"]);
+    let [late, owner] = config.policy.exceptions.as_slice() else { panic!("two exceptions") };
+    assert_eq!((late.rule.as_str(), late.secret.as_deref()), ("overdue-rotation", Some("LEGACY_KEY")));
+    assert_eq!(late.reason, "the vendor ends the service in March");
+    assert_eq!(late.expires.to_rfc3339(), "2027-04-01T00:00:00+00:00", "a date holds to the end of its day");
+    assert_eq!((late.location.line, owner.location.line), (56, 62));
+    assert_eq!(owner.rule, "no-owner", "a code stands for its rule");
+    assert_eq!(owner.expires.to_rfc3339(), "2027-01-01T08:30:00+00:00");
+
+    assert_eq!(config.state.url.as_deref(), Some("postgres://keytrail@db.example.com/keytrail"));
+    assert_eq!(config.state.fingerprint_key.as_deref(), Some(Path::new("/etc/keytrail/fingerprint.key")));
+}
+
+#[test]
+fn a_build_without_rules_and_stores_takes_any() {
+    let text = r#"
+[[store]]
+name = "a"
+kind = "anything"
+[policy]
+disable = ["any-rule"]
+"#;
+    let names = Names { files: Vec::new(), stores: Vec::new(), rules: Vec::new() };
+    let config = read(text, "keytrail.toml", Path::new("."), &names).expect("a valid config");
+    assert_eq!(config.policy.disabled_rules, ["any-rule"]);
+}
+
+#[test]
+fn the_config_is_looked_for_in_the_root() {
+    let root = tempfile::tempdir().expect("a folder");
+    assert_eq!(Config::load(root.path(), None).expect("no config"), Config::default());
+
+    fs::write(root.path().join("keytrail.toml"), "[policy]\ndue_soon = '1 week'\n").expect("a file");
+    let config = Config::load(root.path(), None).expect("a config");
+    assert_eq!(Some(config.policy.due_soon), Period::days(7));
+
+    let other = root.path().join("other.toml");
+    fs::write(&other, "[polcy]\n").expect("a file");
+    let errors = Config::load(root.path(), Some(&other)).expect_err("a mistake");
+    insta::assert_snapshot!(errors, @"
+    error: unknown key in keytrail.toml
+     --> other.toml:1:2
+      |
+    1 | [polcy]
+      |  ^^^^^
+      |
+      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `secret`, `policy`, `exception`, `state`
+    ");
+}
+
+#[test]
+fn what_is_no_config_is_refused() {
+    let root = tempfile::tempdir().expect("a folder");
+    let path = root.path().join("keytrail.toml");
+    let absent = root.path().join("absent.toml");
+    let message = |explicit| Config::load(root.path(), explicit).expect_err("a mistake").to_string();
+
+    insta::assert_snapshot!(message(Some(&absent)), @"
+    error: absent.toml: the config cannot be read: No such file or directory (os error 2)
+     |
+     = help: check the path and its permissions
+    ");
+    fs::create_dir(&path).expect("a folder");
+    insta::assert_snapshot!(message(None), @"
+    error: keytrail.toml: the config is not a regular file
+     |
+     = help: name a file
+    ");
+    fs::remove_dir(&path).expect("a folder");
+    fs::write(&path, b"a = 1\n# \xff\n").expect("a file");
+    insta::assert_snapshot!(message(None), @"
+    error: keytrail.toml:2: this line is not UTF-8
+     |
+     = help: save the file as UTF-8
+    ");
+    fs::write(&path, vec![b'#'; 2 << 20]).expect("a file");
+    insta::assert_snapshot!(message(None), @"
+    error: keytrail.toml: the config is larger than 1 MiB
+     |
+     = help: is it the right file?
+    ");
+    #[cfg(unix)]
+    {
+        fs::remove_file(&path).expect("a file");
+        std::os::unix::fs::symlink("nowhere.toml", &path).expect("a link");
+        insta::assert_snapshot!(message(None), @"
+    error: keytrail.toml: the config cannot be read: No such file or directory (os error 2)
+     |
+     = help: check the path and its permissions
+    ");
+    }
+}
+
+#[test]
+fn many_mistakes_do_not_flood_the_terminal() {
+    let text: String = (0..5_000).map(|n| format!("key_{n} = 1\n")).collect();
+    let errors = parse(&text).expect_err("mistakes");
+    assert_eq!(errors.count(), 5_000);
+    let shown = errors.to_string();
+    assert_eq!(shown.matches("error: ").count(), 100);
+    assert!(shown.ends_with("… and 4900 more"));
+}
+
+/// A TOML table as JSON, with dates as the strings that they are written as.
+fn to_json(table: &DeTable<'_>) -> Json {
+    fn value(of: &DeValue<'_>) -> Json {
+        match of {
+            DeValue::String(text) => json!(text),
+            DeValue::Integer(integer) => {
+                i64::from_str_radix(integer.as_str(), integer.radix()).map_or(json!(1e30), Json::from)
+            }
+            DeValue::Float(float) => json!(float.as_str().parse::<f64>().ok()),
+            DeValue::Boolean(flag) => json!(flag),
+            DeValue::Datetime(date) => json!(date.to_string()),
+            DeValue::Array(values) => values.iter().map(|inner| value(inner.get_ref())).collect(),
+            DeValue::Table(table) => to_json(table),
+        }
+    }
+
+    Json::Object(table.iter().map(|(key, inner)| (key.get_ref().to_string(), value(inner.get_ref()))).collect())
+}
+
+fn schema() -> Json {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/keytrail-toml.schema.json");
+    serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON")
+}
+
+#[test]
+fn the_json_schema_judges_as_the_decoder_does() {
+    /// Mistakes that a JSON Schema cannot tell: cadences, whether a name is known, what a URL or a glob is.
+    const BEYOND_A_SCHEMA: &[&str] = &["policy"];
+    let schema = schema();
+    jsonschema::draft202012::meta::validate(&schema).expect("a valid schema");
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    for (name, text) in fixtures("valid") {
+        let table = DeTable::parse(&text).expect("TOML");
+        if let Err(error) = validator.validate(&to_json(table.get_ref())) {
+            panic!("{name}: {error} at {}", error.instance_path());
+        }
+    }
+    for (name, text) in fixtures("invalid") {
+        let Ok(table) = DeTable::parse(&text) else { continue };
+        let accepts = validator.is_valid(&to_json(table.get_ref()));
+        assert_eq!(accepts, BEYOND_A_SCHEMA.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn the_json_schema_has_the_keys_of_the_decoder() {
+    let text = fixtures("valid").remove("full").expect("the fixture");
+    let log = Log::default();
+    read_logged(&text, "keytrail.toml", Path::new("."), &names(), &log);
+    let mut decoded: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (header, keys) in log.known.into_inner() {
+        decoded.entry(header.to_owned()).or_default().extend(keys.into_iter().map(str::to_owned));
+    }
+
+    let schema = schema();
+    let mut published = BTreeMap::new();
+    let mut add = |header: &str, table: &Json| {
+        assert_eq!(table["additionalProperties"], json!(false), "{header}");
+        let properties = table["properties"].as_object().expect("properties");
+        assert!(properties.values().all(|property| property["description"].is_string()), "{header}");
+        published.entry(header.to_owned()).or_insert_with(BTreeSet::new).extend(properties.keys().cloned());
+    };
+    add("", &schema);
+    for table in ["inventory", "policy", "state"] {
+        add(&format!("[{table}]"), &schema["properties"][table]);
+    }
+    for table in ["store", "secret", "exception"] {
+        add(&format!("[[{table}]]"), &schema["properties"][table]["items"]);
+    }
+    for way in schema["properties"]["store"]["items"]["properties"]["auth"]["oneOf"].as_array().expect("ways") {
+        add("auth", way);
+    }
+    assert_eq!(published, decoded);
+}
+
+#[test]
+fn every_file_kind_has_its_key_in_the_json_schema() {
+    let keys: BTreeSet<&str> = crate::inventory::KINDS.iter().map(|kind| kind.config_key).collect();
+    let published = schema()["properties"]["inventory"]["properties"].clone();
+    let published: BTreeSet<&str> = published.as_object().expect("properties").keys().map(String::as_str).collect();
+    let others = BTreeSet::from(["generated", "exclude"]);
+    assert_eq!(published, &keys | &others, "in scanner/schemas/keytrail-toml.schema.json");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_decoder_panic(text in any::<String>()) {
+        let _ = parse(&text).map_err(|errors| errors.to_string());
+    }
+
+    #[test]
+    fn no_broken_config_makes_the_decoder_panic(cut in any::<prop::sample::Index>(), junk in ".{0,8}", keep in any::<bool>()) {
+        for text in fixtures("valid").values().chain(fixtures("invalid").values()) {
+            let at = text.floor_char_boundary(cut.index(text.len() + 1));
+            let broken = format!("{}{junk}{}", &text[..at], if keep { &text[at..] } else { "" });
+            let _ = parse(&broken).map_err(|errors| errors.to_string());
+        }
+    }
+}
+
+#[test]
+fn no_cut_off_config_shows_a_credential() {
+    for (name, text) in fixtures("invalid").into_iter().filter(|(_, text)| text.contains("planted-")) {
+        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let Err(errors) = parse(&text[..end]) else { continue };
+            assert!(!errors.to_string().contains("planted-"), "{name} up to {end}:\n{errors}");
+        }
+    }
+}
