@@ -8,5 +8,6 @@ pub mod discover;
 pub mod dotenv;
 pub mod inventory;
 pub mod source;
+pub mod state;
 pub mod stores;
 pub mod yaml;
