@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `keytrail` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keytrail::run()
+}

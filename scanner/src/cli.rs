@@ -1,0 +1,238 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use keytrail_rules::checks::Facet;
+use keytrail_rules::model::{Severity, Time};
+
+/// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
+///
+/// Keytrail reads the inventory (.env.schema, runbooks, .env files, Kubernetes manifests, compose files, GitHub
+/// workflows, Vault or OpenBao), merges it into one list of secrets, and says which are unknown, ownerless,
+/// misclassified, exposed, overdue or never rotated, with the line that proves it.
+///
+/// It needs no config and no server: `keytrail scan` looks at what is in the current folder.
+#[derive(Debug, Parser)]
+#[command(name = "keytrail", version, propagate_version = true, after_help = EXAMPLES, color = ColorChoice::Auto)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colours; they never carry meaning.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Show no progress.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keytrail scan                                   look at the current folder
+  keytrail scan --format sarif=keytrail.sarif     the same, for GitHub code scanning
+  keytrail init                                   write a commented keytrail.toml of what is there
+  keytrail rules explain overdue-rotation         why a finding matters, and how to fix it
+
+Exit status:
+  0  nothing at or above --fail-on
+  1  findings at or above --fail-on
+  2  could not run: wrong usage, config or state
+  3  nothing worse, but some evidence could not be read";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Scan a folder and its stores, and report what is wrong.
+    Scan(Box<ScanArgs>),
+    /// List every secret with its owner, age, due date and places.
+    Inventory(InventoryArgs),
+    /// List or explain the rules.
+    Rules {
+        /// What to show.
+        #[command(subcommand)]
+        command: Option<RulesCommand>,
+    },
+    /// Write a commented keytrail.toml from what is in the folder.
+    Init(InitArgs),
+    /// Print a completion script, e.g. `keytrail completions bash > /etc/bash_completion.d/keytrail`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which sources to read, and as of when.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// The folder to scan.
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+    /// The config; by default keytrail.toml of the folder, if there is one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Judge ages as of this time (2026-03-01 or 2026-03-01T12:00:00Z) and leave the state as it is, so that the report
+    /// can be reproduced to the byte.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub as_of: Option<Time>,
+    /// Record what is seen in the state even with --as-of: to build up ages from old checkouts.
+    #[arg(long, requires = "as_of")]
+    pub record: bool,
+}
+
+/// Options of `scan`.
+#[derive(Debug, Args)]
+#[command(after_help = SCAN_HELP)]
+pub struct ScanArgs {
+    /// Where from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Report format: table, json or sarif; FORMAT=FILE writes it to a file. May be given several times.
+    #[arg(long, short, value_name = "FORMAT[=FILE]", default_value = "table")]
+    pub format: Vec<String>,
+    /// Write the report to this file.
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Run only these parts.
+    #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
+    pub only: Vec<Part>,
+    /// Exit with status 1 from this severity on.
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity, default_value = "high")]
+    pub fail_on: FailOn,
+    /// An earlier JSON report: what it has already does not count.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
+    /// Print the rotation plan of what is due. This version plans; it rotates nothing, so --dry-run is required.
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: print the plan, change nothing.
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
+    /// Show everything: repeated findings unfolded.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+const SCAN_HELP: &str = "\
+Without a keytrail.toml the folder is searched for .env.schema, runbooks (Markdown tables with a frequency column),
+.env files, Kubernetes manifests, compose files, GitHub workflows and key files. Stores are read only if the config
+names them; values are compared by keyed fingerprint, in memory, and are never written anywhere.
+
+What a scan sees is remembered in .keytrail/ (fingerprints, never values), so that places without a history, such as a
+.env file, have ages from the second scan on.";
+
+/// Options of `inventory`.
+#[derive(Debug, Args)]
+pub struct InventoryArgs {
+    /// Where from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
+    pub format: ListFormat,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder.
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+    /// Write to standard output instead of keytrail.toml.
+    #[arg(long)]
+    pub stdout: bool,
+    /// Replace an existing keytrail.toml.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Commands about rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List every rule with its severity.
+    List,
+    /// Say what a rule looks for, why it matters and how to fix it.
+    Explain {
+        /// The rule: overdue-rotation or KT2004.
+        rule: String,
+    },
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How to print a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// For programs: the `items` of the JSON report.
+    Json,
+}
+
+/// A part of a scan that this version has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Part {
+    /// What there is, who owns it, where it lies.
+    Inventory,
+    /// Whether it is rotated in time.
+    Cadence,
+}
+
+impl From<Part> for Facet {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Inventory => Self::Inventory,
+            Part::Cadence => Self::Cadence,
+        }
+    }
+}
+
+/// From which severity on a scan fails; `None` for never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FailOn(pub Option<Severity>);
+
+fn parse_severity(text: &str) -> Result<FailOn, String> {
+    if text == "never" {
+        return Ok(FailOn(None));
+    }
+    let known = || Severity::ALL.map(Severity::as_str).join(", ");
+    Severity::parse(text).map(|severity| FailOn(Some(severity))).ok_or_else(|| format!("one of {}, never", known()))
+}
+
+/// A date is its first instant in UTC.
+fn parse_time(text: &str) -> Result<Time, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.with_timezone(&Utc));
+    }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|date| date.and_hms_opt(0, 0, 0));
+    date.map(|time| time.and_utc())
+        .ok_or_else(|| "a date (2026-03-01) or an RFC 3339 time (2026-03-01T12:00:00Z)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Cli, parse_time};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_date_is_its_first_instant() {
+        assert_eq!(parse_time("2026-03-01"), parse_time("2026-03-01T01:00:00+01:00"));
+        assert!(parse_time("yesterday").is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! Collects a snapshot: the files of the tree, the stores, and what earlier scans saw.
+
+use std::path::Path;
+
+use futures::future::join_all;
+use indicatif::{ProgressBar, ProgressStyle};
+use keytrail_rules::model::{Facts, FingerprintKey, Gap, GapReason, Location, Snapshot, Time};
+
+use crate::config::Config;
+use crate::discover::{Found, discover};
+use crate::error::Error;
+use crate::inventory;
+use crate::source::{Reader, SourceFile};
+use crate::state::{self, Mode, Seen, State};
+use crate::stores::StoreKind;
+
+/// What to collect.
+#[derive(Debug)]
+pub struct Collection<'a> {
+    /// The scanned folder.
+    pub root: &'a Path,
+    /// The config.
+    pub config: &'a Config,
+    /// The instant of the snapshot.
+    pub as_of: Time,
+    /// Whether what is seen is written to the state.
+    pub record: bool,
+    /// Where progress is shown.
+    pub progress: &'a ProgressBar,
+}
+
+impl Collection<'_> {
+    /// Reads everything. A source that cannot be read becomes a gap of the snapshot.
+    ///
+    /// # Errors
+    /// A config whose patterns are no globs, and a state that cannot be opened: without it ages would be wrong.
+    pub async fn collect(&self) -> Result<Snapshot, Error> {
+        let mode = if self.record { Mode::ReadWrite } else { Mode::ReadOnly };
+        let state = State::open(&self.config.state, self.root, mode).await?;
+        let key = state::fingerprint_key(&self.config.state, self.root, mode)?;
+        let mut facts = self.read_tree(&key)?;
+        facts.declarations.extend(self.config.declarations.iter().cloned());
+        for store in self.read_stores(&key).await {
+            facts.extend(store);
+        }
+        let mut sightings = match &state {
+            Some(state) => state.sightings(&key.id()).await?,
+            None => Default::default(),
+        };
+        for seen in sightings.values_mut() {
+            seen.retain(|sighting| sighting.first_seen <= self.as_of);
+            for sighting in seen {
+                sighting.last_seen = sighting.last_seen.min(self.as_of);
+            }
+        }
+        if let Some(state) = state.filter(|_| self.record) {
+            state.record(&key.id(), self.as_of, &seen(&facts)).await?;
+        }
+        Ok(Snapshot { as_of: self.as_of, facts, sightings })
+    }
+
+    fn read_tree(&self, key: &FingerprintKey) -> Result<Facts, Error> {
+        self.progress.set_message("looking for files");
+        let discovery = discover(self.root, &self.config.inventory, &|| self.progress.tick())?;
+        let mut facts = Facts { gaps: discovery.gaps, ..Facts::default() };
+        self.progress.set_length(discovery.files.len() as u64);
+        for found in &discovery.files {
+            self.progress.set_message(printable(&found.path));
+            facts.extend(self.read_file(found, key));
+            self.progress.inc(1);
+        }
+        Ok(facts)
+    }
+
+    fn read_file(&self, found: &Found, key: &FingerprintKey) -> Facts {
+        let reader = Reader { key, generated: found.generated };
+        let file = match SourceFile::read(self.root, &found.path) {
+            Ok(file) => file,
+            Err(gap) => return inventory::read_without_content(&found.kinds, self.root, &found.path, &reader, gap),
+        };
+        let mut facts = Facts::default();
+        for kind in &found.kinds {
+            if (kind.claims)(&file) {
+                facts.extend(inventory::read(kind, &file, &reader));
+            } else if self
+                .config
+                .inventory
+                .patterns
+                .get(kind.config_key)
+                .is_some_and(|patterns| patterns.contains(&found.path))
+            {
+                // Named outright, not by a pattern that happens to match it.
+                let message = format!("[inventory] {} names the file, but it is no {}", kind.config_key, kind.name);
+                facts.gaps.push(Gap::at(Location::of_file(&found.path), GapReason::Malformed, message));
+            }
+        }
+        facts
+    }
+
+    async fn read_stores(&self, key: &FingerprintKey) -> Vec<Facts> {
+        let reader = Reader { key, generated: false };
+        let reads = self.config.stores.iter().filter_map(|store| {
+            // The config has checked the kind.
+            let kind = StoreKind::find(&store.kind)?;
+            Some((kind.read)(store, &reader))
+        });
+        if !self.config.stores.is_empty() {
+            let names: Vec<&str> = self.config.stores.iter().map(|store| store.name.as_str()).collect();
+            self.progress.set_message(printable(&format!("reading {}", names.join(", "))));
+        }
+        join_all(reads).await
+    }
+}
+
+/// What of the facts the state keeps: which value lies where.
+fn seen(facts: &Facts) -> Vec<Seen> {
+    facts
+        .copies
+        .iter()
+        .filter_map(|copy| {
+            Some(Seen {
+                place: copy.place.clone(),
+                fingerprint: copy.value.fingerprint.clone()?,
+                version: copy.history.versions.last().map(|version| version.number),
+            })
+        })
+        .collect()
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A progress bar on standard error; none where that is no terminal.
+pub fn progress(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}

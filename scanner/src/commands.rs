@@ -1,0 +1,97 @@
+//! The commands. Each is one file of `commands/` with a `run` that returns the exit status.
+
+use std::io::{ErrorKind, Write};
+
+use chrono::{SubsecRound, Utc};
+use keytrail_rules::model::Time;
+
+use crate::cli::{Cli, Color, Command, SourceArgs};
+use crate::collect::{Collection, progress};
+use crate::config::Config;
+use crate::error::Error;
+
+mod completions;
+mod init;
+mod inventory;
+mod rules;
+mod scan;
+
+/// The exit status of a command that ran.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// Nothing at or above `--fail-on`.
+    Clean,
+    /// Findings at or above `--fail-on`.
+    Findings,
+    /// Nothing worse, but some evidence could not be read.
+    Incomplete,
+}
+
+impl Status {
+    /// The number of the exit status; 2 is for what could not run.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Findings => 1,
+            Self::Incomplete => 3,
+        }
+    }
+}
+
+/// Runs the command of a command line.
+pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
+    match &cli.command {
+        Command::Scan(args) => scan::run(cli, args),
+        Command::Inventory(args) => inventory::run(cli, args),
+        Command::Rules { command } => rules::run(command.as_ref()),
+        Command::Init(args) => init::run(args),
+        Command::Completions { shell } => completions::run(*shell),
+    }
+}
+
+/// Collects the snapshot of a command, and the config that it was collected under.
+fn collect(cli: &Cli, args: &SourceArgs) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
+    let unreadable = |error| Error::Root(args.path.clone(), error);
+    if !args.path.metadata().map_err(unreadable)?.is_dir() {
+        return Err(unreadable(ErrorKind::NotADirectory.into()));
+    }
+    let config = Config::load(&args.path, args.config.as_deref())?;
+    let bar = progress(cli.quiet);
+    let collection = Collection {
+        root: &args.path,
+        config: &config,
+        as_of: args.as_of.unwrap_or_else(now),
+        record: args.as_of.is_none() || args.record,
+        progress: &bar,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let snapshot = runtime.map_err(Error::Runtime)?.block_on(collection.collect());
+    bar.finish_and_clear();
+    Ok((snapshot?, config))
+}
+
+/// The time, in whole seconds: reports show no more.
+fn now() -> Time {
+    Utc::now().trunc_subsecs(0)
+}
+
+/// Writes to standard output. A reader that went away is no error.
+fn print(bytes: &[u8]) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether standard output gets colours.
+fn use_color(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            wanted && std::io::IsTerminal::is_terminal(&std::io::stdout())
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `keytrail init`: a commented `keytrail.toml` of what is in a folder.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use keytrail_rules::model::FingerprintKey;
+
+use super::{Status, print};
+use crate::cli::InitArgs;
+use crate::config::InventoryConfig;
+use crate::discover::discover;
+use crate::error::Error;
+use crate::inventory::{self, KINDS};
+use crate::source::{Reader, SourceFile};
+
+/// The name of the config.
+const FILE: &str = "keytrail.toml";
+
+pub(super) fn run(args: &InitArgs) -> Result<Status, Error> {
+    let files = held(&args.path)?;
+    let text = render(&files, std::env::var("VAULT_ADDR").ok().as_deref());
+    if args.stdout {
+        print(text.as_bytes())?;
+        return Ok(Status::Clean);
+    }
+    let path = args.path.join(FILE);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(!args.force).create(args.force).truncate(args.force);
+    let mut file = options.open(&path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Error::usage(
+            format!("{} is there already", path.display()),
+            "add --force to replace it, or --stdout to look first",
+        ),
+        _ => Error::Write(path.clone(), error),
+    })?;
+    file.write_all(text.as_bytes()).map_err(|error| Error::Write(path.clone(), error))?;
+    let found: usize = files.values().map(Vec::len).sum();
+    print(format!("wrote {} from {found} files; now run `keytrail scan`\n", path.display()).as_bytes())?;
+    Ok(Status::Clean)
+}
+
+/// The files of each kind that hold something, by the key of `[inventory]`.
+fn held(root: &Path) -> Result<BTreeMap<&'static str, Vec<String>>, Error> {
+    let discovery = discover(root, &InventoryConfig::default(), &|| ())?;
+    // Nothing is compared here, so that any key will do.
+    let key = FingerprintKey::new([0; 32]);
+    let mut files: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for found in discovery.files {
+        let Ok(file) = SourceFile::read(root, &found.path) else {
+            continue;
+        };
+        for kind in &found.kinds {
+            let holds = || {
+                let facts = inventory::read(kind, &file, &Reader { key: &key, generated: false });
+                facts.scope.iter().any(|scope| scope.held > 0)
+            };
+            if (kind.claims)(&file) && holds() {
+                files.entry(kind.config_key).or_default().push(found.path.clone());
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn render(files: &BTreeMap<&str, Vec<String>>, vault: Option<&str>) -> String {
+    let mut text = String::from(HEAD);
+    for kind in KINDS {
+        match files.get(kind.config_key) {
+            Some(paths) => {
+                let _ = writeln!(text, "{} = [", kind.config_key);
+                for path in paths {
+                    let _ = writeln!(text, "  {},", quoted(path));
+                }
+                let _ = writeln!(text, "]");
+            }
+            None => {
+                let patterns: Vec<String> = kind.patterns.iter().map(|pattern| quoted(pattern)).collect();
+                let _ = writeln!(text, "# {} = [{}]", kind.config_key, patterns.join(", "));
+            }
+        }
+    }
+    text.push_str(TAIL);
+    text.replace("VAULT_ADDRESS", &quoted(vault.unwrap_or("http://127.0.0.1:8200")))
+}
+
+/// A TOML basic string (TOML 1.0, "String").
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+const HEAD: &str = r#"# What Keytrail scans, and what it asks for. Every key is optional; `keytrail scan --help` tells more.
+
+[inventory]
+# The files that the inventory is read from, as paths or patterns (`**/*.md`). A list that is left out is searched for.
+"#;
+
+const TAIL: &str = r#"# generated = [".env.local"]      # files that are generated from the schema, and must agree with it
+# exclude = ["third_party/**"]
+
+# [[store]]
+# name = "vault"                    # places in it are called vault:MOUNT/PATH#KEY
+# kind = "vault"
+# address = VAULT_ADDRESS
+# mounts = ["secret"]
+# read_values = false               # true: values are compared in memory, so that ages are known for each key
+# auth = { method = "token", token_env = "VAULT_TOKEN" }
+
+# [[secret]]                        # adds to, or overrides, what the files above say
+# key = "DATABASE_PASSWORD"
+# owner = "platform"
+# cadence = "90 days"               # or "quarterly", "P90D", "on password change", "never (static)"
+# copies = ["vault:secret/app/db#password"]
+# derived_from = []
+
+[policy]
+due_soon = "14 days"
+# default_cadence = "90 days"       # of a rotation-required secret that states none
+# disable = ["direct-environ-read"]
+
+# [[exception]]
+# rule = "overdue-rotation"
+# secret = "LEGACY_KEY"
+# reason = "the vendor ends the service in March"
+# expires = 2027-03-31              # holds until the end of that day, UTC
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn any_path_is_a_toml_string() {
+        for path in ["a b", "quo\"te", "back\\slash", "tab\tand\nline", "ü"] {
+            let text = format!("k = {}", quoted(path));
+            let table = toml::de::DeTable::parse(&text).expect("TOML");
+            let value = table.get_ref().get("k").and_then(|value| value.get_ref().as_str().map(str::to_owned));
+            assert_eq!(value.as_deref(), Some(path));
+        }
+    }
+}
