@@ -1,1 +1,15 @@
-//! The tests of the whole.
+//! The tests of the whole: the binary, real servers, other people's validators. `tests/run` installs what they need.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod checks;
+mod cli;
+mod estate;
+mod hostile;
+mod planted;
+mod sarif;
+mod state;
+mod support;
+mod tidy;
+mod vault;

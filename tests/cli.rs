@@ -1,0 +1,175 @@
+//! The contract of the command line: exit status, streams, formats, baseline, facets.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::support::{Keytrail, tree};
+
+const SCHEMA: &str = "key: LOG_LEVEL\ndescription: How much is logged.\nrequired: false\ndefault: info\ntargets: local\nclassification: plain\n";
+
+/// One finding of severity high: a populated manifest.
+const MANIFEST: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata:\n  name: app\nstringData:\n  MAILER_TOKEN: whisper-lantern-42\n";
+
+#[test]
+fn the_exit_status_tells_findings_errors_and_gaps_apart() {
+    let clean = tree([(".env.schema", SCHEMA)]);
+    let dirty = tree([("secret.yaml", MANIFEST)]);
+    let broken = tree([(".env", "NO_EQUALS_SIGN\n")]);
+    let both = tree([("secret.yaml", MANIFEST), (".env", "NO_EQUALS_SIGN\n")]);
+    for (folder, args, status) in [
+        (&clean, vec!["scan"], 0),
+        (&dirty, vec!["scan"], 1),
+        (&dirty, vec!["scan", "--fail-on", "critical"], 0),
+        (&dirty, vec!["scan", "--fail-on", "never"], 0),
+        (&dirty, vec!["scan", "--fail-on", "medium"], 1),
+        (&dirty, vec!["scan", "--only", "cadence"], 0),
+        (&broken, vec!["scan"], 3),
+        (&both, vec!["scan"], 1),
+        (&both, vec!["scan", "--fail-on", "never"], 3),
+        (&clean, vec!["scan", "--no-such-option"], 2),
+        (&clean, vec!["scan", "nowhere"], 2),
+        (&clean, vec!["scan", "--format", "yaml"], 2),
+        (&clean, vec!["scan", "--as-of", "yesterday"], 2),
+        (&clean, vec!["scan", "--fix"], 2),
+        (&clean, vec!["scan", "--dry-run"], 2),
+        (&clean, vec!["scan", "--config", "nowhere.toml"], 2),
+        (&clean, vec!["rules", "explain", "overdue"], 2),
+        (&clean, vec!["rules", "explain", "overdue-rotation"], 0),
+        (&clean, vec!["inventory"], 0),
+    ] {
+        let out = Keytrail::new(folder.path()).args(&args).run();
+        assert_eq!(out.status, Some(status), "{args:?}\n{}\n{}", out.stdout, out.stderr);
+        if status == 2 {
+            assert!(out.stdout.is_empty() && out.stderr.starts_with("error: "), "{args:?}\n{}", out.stderr);
+        } else {
+            assert!(out.stderr.is_empty() && !out.stdout.is_empty(), "{args:?}\n{}", out.stderr);
+        }
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line_name_the_next_step() {
+    let folder = tree([]);
+    for (args, hint) in [
+        (vec!["rules", "explain", "overdue-rotatoin"], "overdue-rotation"),
+        (vec!["scan", "--format", "xml"], "table, json, sarif"),
+        (vec!["scan", "--fix"], "--dry-run"),
+        (vec!["scan", "--format", "json", "--format", "sarif"], "--format sarif="),
+        (vec!["scan", "nowhere"], "keytrail scan PATH"),
+    ] {
+        let out = Keytrail::new(folder.path()).args(&args).run();
+        assert!(out.stderr.contains(hint), "{args:?}: {}", out.stderr);
+    }
+}
+
+#[test]
+fn several_formats_come_out_of_one_run() {
+    let folder = tree([("secret.yaml", MANIFEST)]);
+    let args = ["scan", "--format", "table", "--format", "json=report.json", "--format", "sarif=report.sarif"];
+    let out = Keytrail::new(folder.path()).args(args).run();
+    assert_eq!(out.status, Some(1));
+    assert!(out.stdout.contains("populated-secret-manifest"), "{}", out.stdout);
+    let parse = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(folder.path().join(name)).expect("a report")).expect("JSON")
+    };
+    assert_eq!(parse("report.json")["schema"], "keytrail/report/v1");
+    assert_eq!(parse("report.sarif")["version"], "2.1.0");
+
+    let out = Keytrail::new(folder.path()).args(["scan", "--format", "json", "--output", "other.json"]).run();
+    assert!(out.stdout.is_empty());
+    assert_eq!(parse("other.json")["schema"], "keytrail/report/v1");
+}
+
+#[test]
+fn what_the_baseline_has_does_not_count() {
+    let folder = tree([("secret.yaml", MANIFEST)]);
+    let scan = |args: &[&str]| Keytrail::new(folder.path()).args([&["scan", "--format", "json"], args].concat()).run();
+    fs::write(folder.path().join("before.json"), scan(&[]).stdout).expect("a baseline");
+    let out = scan(&["--baseline", "before.json"]);
+    assert_eq!(out.status, Some(0), "{}", out.stdout);
+    assert!(out.json()["findings"].as_array().expect("findings").iter().all(|finding| finding["baselined"] == true));
+
+    fs::write(folder.path().join("other.yaml"), MANIFEST.replace("MAILER", "CHAT")).expect("a file");
+    assert_eq!(scan(&["--baseline", "before.json"]).status, Some(1), "a new finding counts");
+
+    fs::write(folder.path().join("newer.json"), r#"{"schema": "keytrail/report/v2", "findings": []}"#).expect("a file");
+    for bad in ["newer.json", "secret.yaml", "nowhere.json"] {
+        let out = scan(&["--baseline", bad]);
+        assert_eq!(out.status, Some(2), "{bad}");
+        assert!(out.stdout.is_empty(), "{bad}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let files: Vec<(String, String)> = (0..3_000)
+        .map(|at| (format!("{at}/secret.yaml"), MANIFEST.replace("MAILER", &format!("MAILER_{at}"))))
+        .collect();
+    let folder = tree(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keytrail"))
+        .args(["scan", "--format", "json", "--fail-on", "never"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let out = child.wait_with_output().expect("the binary ends");
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn help_teaches() {
+    let folder = tree([]);
+    for command in [vec!["--help"], vec!["scan", "--help"]] {
+        let out = Keytrail::new(folder.path()).args(&command).env("COLUMNS", "100").run();
+        assert_eq!(out.status, Some(0));
+        insta::assert_snapshot!(command.join(" "), out.stdout);
+    }
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    let folder = tree([]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let out = Keytrail::new(folder.path()).args(["completions", shell]).run();
+        assert!(out.status == Some(0) && out.stdout.contains("inventory"), "{shell}");
+    }
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let folder = tree([]);
+    let list = Keytrail::new(folder.path()).args(["rules", "list"]).run();
+    for rule in keytrail_rules::checks::RULES {
+        assert!(list.stdout.contains(rule.id) && list.stdout.contains(rule.code), "{}", rule.id);
+        let by_code = Keytrail::new(folder.path()).args(["rules", "explain", &rule.code.to_lowercase()]).run();
+        assert!(by_code.stdout.contains("# How to fix"), "{}", rule.id);
+    }
+}
+
+#[test]
+fn init_writes_a_config_that_scans_the_same() {
+    let files = [
+        (".env.schema", SCHEMA),
+        ("deploy/quo\"te secret.yaml", MANIFEST),
+        (".env.local", "LOG_LEVEL=debug\n"),
+        ("docs/rotation.md", "| Secret | Frequency |\n|---|---|\n| MAILER_TOKEN | 90 days |\n"),
+        ("notes.md", "No table here.\n"),
+    ];
+    let folder = tree(files);
+    let scan = || Keytrail::new(folder.path()).args(["scan", "--format", "json", "--as-of", "2026-06-01"]).run().json();
+    let before = scan();
+    let out = Keytrail::new(folder.path()).args(["init"]).run();
+    assert_eq!(out.status, Some(0), "{}", out.stderr);
+    assert_eq!(scan(), before);
+    let text = fs::read_to_string(folder.path().join("keytrail.toml")).expect("a config");
+    assert!(text.contains("\"docs/rotation.md\"") && !text.contains("notes.md"), "{text}");
+
+    let again = Keytrail::new(folder.path()).args(["init"]).run();
+    assert_eq!(again.status, Some(2), "it replaces nothing");
+    assert!(again.stderr.contains("--force"));
+    assert_eq!(Keytrail::new(folder.path()).args(["init", "--force"]).run().status, Some(0));
+}

@@ -1,0 +1,170 @@
+//! No value of a secret in anything that is written: planted values are searched for, in every encoding, in every
+//! output, file and error.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+
+use crate::support::{Keytrail, tree};
+
+/// One for each kind of source. They are as unlike as values are, so that nothing holds them by chance.
+const PLANTED: &[&str] = &[
+    "plantedEnvFile-7Qx",
+    "plantedExport-8Wz",
+    "plantedQuoted two words-9",
+    "plantedUrl-p%40ss-3Rt",
+    "plantedConfigMap-4Yu",
+    "plantedStringData-5Io",
+    "plantedData-6Pa",
+    "plantedLiteral-1Sd",
+    "plantedCompose-2Fg",
+    "plantedDefault-3Hj",
+    "plantedSchemaDefault-4Kl",
+    "plantedCode-5Zx",
+    "plantedBroken-6Cv",
+    "plantedDuplicate-7Bn",
+    "plantedMultiLine-8Mq",
+    "plantedBadYaml-9We",
+    "plantedConfigToken-1Er",
+    "plantedKeyFile-2Ty",
+    "plantedComposeDefault-3Ui",
+];
+
+fn estate() -> tempfile::TempDir {
+    let data = BASE64_STANDARD.encode("plantedData-6Pa");
+    let secret = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: app\nstringData:\n  A_TOKEN: plantedStringData-5Io\ndata:\n  B_TOKEN: {data}\n"
+    );
+    let files = [
+        (
+            ".env.production",
+            "A_TOKEN=plantedEnvFile-7Qx\nexport B_TOKEN=plantedExport-8Wz\nC_PASSWORD='plantedQuoted two words-9'\nA_URL=postgres://u:plantedUrl-p%40ss-3Rt@h/d\nPLAIN=plantedEnvFile-7Qx\nA_TOKEN=plantedDuplicate-7Bn\nplantedBroken-6Cv\nD_TOKEN=\"plantedMultiLine-8Mq\nmore\"\n",
+        ),
+        (
+            "k8s/config.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\ndata:\n  A_TOKEN: plantedConfigMap-4Yu\n  B_URL: https://u:plantedUrl-p%40ss-3Rt@h\n",
+        ),
+        ("k8s/secret.yaml", &secret),
+        ("k8s/bad.yaml", "apiVersion: v1\nkind: Secret\nstringData:\n  A_TOKEN: [plantedBadYaml-9We\n"),
+        (
+            "k8s/shape.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nstringData:\n  A_TOKEN: {a: plantedBadYaml-9We}\ndata:\n  B_TOKEN: plantedBadYaml-9We!\n",
+        ),
+        (
+            "k8s/deployment.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec:\n  template:\n    spec:\n      containers:\n        - name: app\n          env:\n            - {name: A_TOKEN, value: plantedLiteral-1Sd}\n",
+        ),
+        (
+            "compose.yaml",
+            "services:\n  app:\n    environment:\n      A_TOKEN: plantedCompose-2Fg\n      B_TOKEN: ${B_TOKEN:-plantedComposeDefault-3Ui}\n",
+        ),
+        (
+            ".env.schema",
+            "key: A_TOKEN\ndefault: plantedSchemaDefault-4Kl\nclassification: secret\n\nkey: PLAIN\ndefault: plantedDefault-3Hj\nclassification: plain\n\nkey: C_PASSWORD\nclassification: plantedDefault-3Hj\n",
+        ),
+        ("src/app.py", "URL = 'postgres://u:plantedCode-5Zx@h/d'\n"),
+        ("deploy/.vault-keys", "plantedKeyFile-2Ty\n"),
+        ("keytrail.toml", "[inventory]\ncode = [\"src/*.py\"]\ngenerated = [\".env.production\"]\n"),
+    ];
+    tree(files)
+}
+
+/// What a value may look like in an output.
+fn encodings(value: &str) -> Vec<String> {
+    let hex = |upper: bool| {
+        value.bytes().map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") }).collect::<String>()
+    };
+    let mut all = vec![
+        value.to_owned(),
+        hex(false),
+        hex(true),
+        value.chars().rev().collect(),
+        value.to_lowercase(),
+        value.to_uppercase(),
+    ];
+    all.push(value.replace(' ', "%20").replace('%', "%25"));
+    all.push(value.replace("%40", "@"));
+    // Base64 at the three alignments, without the characters that depend on what stands around.
+    for skip in 0..3 {
+        let padded = format!("{}{value}", "x".repeat(skip));
+        for encoded in [BASE64_STANDARD_NO_PAD.encode(&padded), BASE64_URL_SAFE_NO_PAD.encode(&padded)] {
+            all.push(encoded[if skip == 0 { 0 } else { 4 }..encoded.len() - 4].to_owned());
+        }
+    }
+    all
+}
+
+fn assert_clean(what: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for value in PLANTED {
+        for encoded in encodings(value) {
+            assert!(!text.contains(&encoded), "{what} holds {value} as {encoded}");
+        }
+    }
+}
+
+/// Every file below a folder that was not there before, with its bytes.
+fn written(folder: &Path, before: &[std::path::PathBuf]) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    files(folder)
+        .into_iter()
+        .filter(|path| !before.contains(path))
+        .map(|path| (path.clone(), fs::read(path).expect("a file")))
+        .collect()
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("an entry"));
+    entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    for encoded in encodings(PLANTED[0]) {
+        let found = std::panic::catch_unwind(|| assert_clean("it", format!("x{encoded}y").as_bytes()));
+        assert!(found.is_err(), "{encoded}");
+    }
+}
+
+#[test]
+fn no_output_and_no_file_holds_a_value() {
+    let folder = estate();
+    let before = files(folder.path());
+    let baseline = Keytrail::new(folder.path()).args(["scan", "--format", "json"]).run();
+    fs::write(folder.path().join("baseline.json"), &baseline.stdout).expect("a file");
+    for args in [
+        vec!["scan"],
+        vec!["scan", "--verbose", "--color", "always"],
+        vec!["scan", "--format", "json=report.json", "--format", "sarif=report.sarif", "--format", "table"],
+        vec!["scan", "--fix", "--dry-run"],
+        vec!["scan", "--baseline", "baseline.json", "--format", "json"],
+        vec!["inventory"],
+        vec!["inventory", "--format", "json"],
+        vec!["init", "--stdout"],
+        // What is no baseline and no config is not shown.
+        vec!["scan", "--baseline", ".env.production"],
+        vec!["scan", "--config", ".env.production"],
+        vec!["scan", "--config", "k8s/config.yaml"],
+    ] {
+        let out = Keytrail::new(folder.path()).args(&args).run();
+        assert!(out.status.is_some_and(|status| status < 4), "{args:?}: {:?}\n{}", out.status, out.stderr);
+        assert_clean(&format!("{args:?}, standard output"), out.stdout.as_bytes());
+        assert_clean(&format!("{args:?}, standard error"), out.stderr.as_bytes());
+    }
+    let written = written(folder.path(), &before);
+    let names: Vec<_> = written.iter().filter_map(|(path, _)| path.file_name()).collect();
+    assert!(names.contains(&"keytrail.db".as_ref()) || names.contains(&"state.db".as_ref()), "{names:?}");
+    for (path, bytes) in &written {
+        assert_clean(&path.display().to_string(), bytes);
+    }
+}
+
+#[test]
+fn a_config_with_a_token_in_it_is_refused_without_showing_it() {
+    let config = "[[store]]\nname = \"vault\"\nkind = \"vault\"\nauth = { method = \"token\", token = \"plantedConfigToken-1Er\" }\n";
+    let folder = tree([("keytrail.toml", config)]);
+    let out = Keytrail::new(folder.path()).args(["scan"]).run();
+    assert_eq!(out.status, Some(2), "{}", out.stdout);
+    assert_clean("the error", out.stderr.as_bytes());
+}

@@ -1,0 +1,98 @@
+//! Our SARIF by the strictest validator there is: Microsoft's Multitool, with the rules of GitHub.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use keytrail_reporters::{Format, Options, Repository};
+use keytrail_rules::report::Report;
+use serde_json::Value;
+
+#[path = "../reporters/src/samples.rs"]
+mod samples;
+
+/// Turns the one rule off that fetches URLs.
+const OFFLINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/install/sarif/offline.xml");
+
+fn multitool() -> PathBuf {
+    let path = std::env::var_os("KEYTRAIL_TEST_SARIF").expect("KEYTRAIL_TEST_SARIF is not set: run tests/run");
+    let path = PathBuf::from(path);
+    assert!(path.is_file(), "{} is not there: run tests/run", path.display());
+    path
+}
+
+/// What the Multitool finds wrong with a file, as `level rule: …`.
+fn complaints(multitool: &Path, file: &Path) -> Vec<String> {
+    let log = file.with_extension("log.json");
+    let output = Command::new(multitool)
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        // The file comes first: after the options it is not seen.
+        .arg("validate")
+        .arg(file)
+        .args(["--rule-kind", "Sarif;Ghas", "--level", "Error;Warning;Note"])
+        .args(["--log", "ForceOverwrite;PrettyPrint", "--config", OFFLINE, "--output"])
+        .arg(&log)
+        .output()
+        .expect("the Multitool starts");
+    // It ends with 0 whatever it finds: only the log tells.
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let log: Value = serde_json::from_slice(&std::fs::read(&log).expect("a log")).expect("JSON");
+    let runs = log["runs"].as_array().expect("runs");
+    assert!(!runs.is_empty(), "the Multitool checked nothing");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    runs.iter()
+        .flat_map(|run| {
+            let failures = list(&run["invocations"][0]["toolExecutionNotifications"]);
+            let results = list(&run["results"]);
+            failures.into_iter().chain(results)
+        })
+        .map(|result| format!("{} {}: {}", result["level"], result["ruleId"], result["message"]))
+        .collect()
+}
+
+fn write(folder: &Path, name: &str, report: &Report, options: &Options) -> PathBuf {
+    let sarif = Format::find("sarif").expect("sarif");
+    let file = folder.join(name).with_extension("sarif");
+    std::fs::write(&file, (sarif.render)(report, options).expect("renders")).expect("written");
+    file
+}
+
+fn options() -> Options {
+    let mut repository = Repository::from_remote("https://github.com/example/shop.git").expect("a remote");
+    repository.revision = Some("388cfb4342cd51c0602d4c6faf677ec901aedd1b".to_owned());
+    repository.branch = Some("main".to_owned());
+    Options { repository: Some(repository), exit_code: 1, ..Options::default() }
+}
+
+#[test]
+fn the_multitool_has_no_complaint() {
+    let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
+    for (name, report) in [
+        ("empty", samples::empty()),
+        ("company", samples::company()),
+        ("everything", samples::everything()),
+        ("gaps", samples::gaps_only()),
+        ("hostile", samples::full_of(&samples::hostile_strings())),
+    ] {
+        let file = write(folder.path(), name, &report, &options());
+        assert_eq!(complaints(&multitool, &file), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn the_multitool_is_heard() {
+    let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
+    let file = write(folder.path(), "broken", &samples::company(), &options());
+    let text = std::fs::read_to_string(&file).expect("a file").replace("\"endColumn\": 24", "\"endColumn\": 0");
+    std::fs::write(&file, text).expect("written");
+    assert!(
+        complaints(&multitool, &file).iter().any(|complaint| complaint.contains("JSON") || complaint.contains("SARIF"))
+    );
+}
+
+#[test]
+fn without_a_repository_the_multitool_misses_that_alone() {
+    let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
+    let file = write(folder.path(), "loose", &samples::company(), &Options::default());
+    let complaints = complaints(&multitool, &file);
+    assert!(complaints.len() == 1 && complaints[0].contains("SARIF2003"), "{complaints:?}");
+}
