@@ -169,6 +169,14 @@ fn about_key(rule: &Rule, item: &Item, message: impl Into<String>) -> Finding {
     Finding { fingerprint, ..about(rule, item, message) }
 }
 
+/// A finding about places that expose a secret: another place is another finding, which a baseline does not hide.
+fn about_places(rule: &Rule, item: &Item, places: &[&SecretCopy], message: impl Into<String>) -> Finding {
+    let mut subject = vec![item.id.as_str()];
+    subject.extend(places.iter().map(|copy| copy.place.as_str()));
+    let fingerprint = Finding::new(rule, &subject.join("\n"), "").fingerprint;
+    Finding { fingerprint, ..about(rule, item, message) }
+}
+
 /// Evidence for every copy.
 fn copies<'a>(copies: impl IntoIterator<Item = &'a SecretCopy>) -> Vec<Evidence> {
     let note = |copy: &SecretCopy| format!("{} in {}", copy.kind.as_str(), copy.place);

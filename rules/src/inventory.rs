@@ -22,7 +22,7 @@ use crate::model::{
 };
 use crate::policy::Policy;
 use crate::report::ItemStatus;
-use crate::value::{Shape, is_secret_name};
+use crate::value::{Reveals, Shape, Value, is_secret_name};
 
 /// The id of an item: its key, with `@environment` where it has one; the place of an item that nothing names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -165,7 +165,14 @@ impl Item {
         kept_as_secret
             || loaded_as_secret
             || self.has_secret_name()
-            || self.copies.iter().any(|copy| copy.value.reveals.is_some())
+            || self.copies.iter().any(|copy| self.reveal(&copy.value).is_some())
+    }
+
+    /// Why a value of it is plainly a secret. A random token under a public name (`NEXT_PUBLIC_MAPS_KEY`) is meant to be
+    /// seen.
+    pub fn reveal(&self, value: &Value) -> Option<Reveals> {
+        let public = self.key.words().any(|word| matches!(word, "PUBLIC" | "PUBLISHABLE"));
+        value.reveals.filter(|reveals| !(public && *reveals == Reveals::RandomToken))
     }
 
     /// Whether one of its names is that of a secret.

@@ -41,7 +41,7 @@ pub enum Shape {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reveals {
-    /// A URL with a literal password in it.
+    /// A URL or connection string with a literal password in it.
     UrlPassword,
     /// A PEM private key.
     PrivateKey,
@@ -53,7 +53,7 @@ impl Reveals {
     /// The thing, with its article, for a sentence.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::UrlPassword => "a URL with a password in it",
+            Self::UrlPassword => "a URL or connection string with a password in it",
             Self::PrivateKey => "a private key",
             Self::RandomToken => "a long random token",
         }
@@ -197,7 +197,8 @@ pub fn shape(text: &str) -> Shape {
 
 fn is_reference(text: &str) -> bool {
     // A URL that is completed when it is loaded: `postgres://app:${PASSWORD}@db/app`.
-    if text.contains("://") && text.contains("${") && url_password(text).is_none() {
+    if text.contains("://") && ["${", "$(", "{{"].iter().any(|open| text.contains(open)) && url_password(text).is_none()
+    {
         return true;
     }
     const SCHEMES: &[&str] = &[
@@ -257,7 +258,8 @@ fn is_placeholder(text: &str) -> bool {
     named
 }
 
-/// Whether two equal values may be a coincidence: short, one of the usual defaults, or hardly any different letters.
+/// Whether two equal values may be a coincidence: short, one of the usual defaults, hardly any different letters; or
+/// public anyway, as a certificate is.
 fn is_guessable(text: &str) -> bool {
     const COMMON: &[&str] =
         &["postgres", "username", "localhost", "password", "administrator", "development", "production"];
@@ -266,6 +268,7 @@ fn is_guessable(text: &str) -> bool {
     letters.sort_unstable();
     letters.dedup();
     length < 8
+        || (text.contains("-----BEGIN CERTIFICATE-----") && !text.contains("PRIVATE KEY"))
         || letters.len() < 5
         || COMMON.contains(&text.to_lowercase().as_str())
         || text.chars().all(|c| c.is_ascii_digit() || c == '.')
@@ -274,7 +277,7 @@ fn is_guessable(text: &str) -> bool {
 }
 
 fn reveals(text: &str) -> Option<Reveals> {
-    if url_password(text).is_some() {
+    if url_password(text).is_some() || has_password_field(text) {
         Some(Reveals::UrlPassword)
     } else if text.contains("-----BEGIN") && text.contains("PRIVATE KEY-----") {
         Some(Reveals::PrivateKey)
@@ -325,6 +328,14 @@ pub fn url_password(text: &str) -> Option<Secret> {
     (!host.is_empty() && shape(password.expose()) == Shape::Literal).then_some(password)
 }
 
+/// Whether a connection string has a literal password: `Server=db;User Id=app;Password=…`.
+fn has_password_field(text: &str) -> bool {
+    text.split(';').filter_map(|field| field.split_once('=')).any(|(name, value)| {
+        let name = name.trim().to_lowercase();
+        text.contains(';') && matches!(name.as_str(), "password" | "pwd") && shape(value) == Shape::Literal
+    })
+}
+
 fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -345,21 +356,24 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Whether a variable is a secret by its name alone: `DB_PASSWORD`, `STRIPE_API_KEY`, `SESSION_SECRET`.
+/// Whether a variable is a secret by its name alone: `DB_PASSWORD`, `STRIPE_API_KEY`, `SESSION_SECRET`, `SMTP_PASS`.
 pub fn is_secret_name(key: &Key) -> bool {
-    const SECRET: &[&str] = &[
+    /// What a word of a secret's name ends with: `PASSWORD`, `DBPASSWORD`.
+    const ENDINGS: &[&str] = &[
         "PASSWORD",
         "PASSWD",
-        "PWD",
         "SECRET",
         "SECRETS",
         "TOKEN",
         "APIKEY",
+        "SECRETKEY",
+        "ACCESSKEY",
         "CREDENTIAL",
         "CREDENTIALS",
         "PASSPHRASE",
         "PEPPER",
     ];
+    const WORDS: &[&str] = &["PWD", "PASS", "PGPASS"];
     /// Last words that make a name one *about* a secret: `TOKEN_TTL`, `PASSWORD_MIN_LENGTH`, `SECRET_NAME`.
     const ABOUT: &[&str] = &[
         "TTL",
@@ -405,38 +419,36 @@ pub fn is_secret_name(key: &Key) -> bool {
         "REGION",
         "MANAGER",
         "INTERVAL",
-    ];
-    const KEYS: &[&str] = &[
-        "API",
-        "ACCESS",
+        "HASHING",
         "SIGNING",
-        "ENCRYPTION",
-        "PRIVATE",
-        "AUTH",
-        "SECRET",
-        "MASTER",
-        "SERVICE",
-        "LICENSE",
-        "HMAC",
-        "JWT",
-        "SESSION",
-        "COOKIE",
-        "WEBHOOK",
-        "STORAGE",
-        "ACCOUNT",
-        "ROOT",
-        "DEPLOY",
-        "SSH",
+        "MODE",
+    ];
+    /// What a key is of, where it is no secret: `PUBLIC_KEY`, `PRIMARY_KEY`.
+    const OF_NO_SECRET: &[&str] = &[
+        "PUBLIC",
+        "PUBLISHABLE",
+        "PRIMARY",
+        "FOREIGN",
+        "SORT",
+        "PARTITION",
+        "CACHE",
+        "IDEMPOTENCY",
+        "INDEX",
+        "OBJECT",
+        "HASH",
+        "UNIQUE",
+        "HOT",
+        "SHARD",
     ];
     let words: Vec<&str> = key.words().collect();
     let Some((last, before)) = words.split_last() else {
         return false;
     };
-    if ABOUT.contains(last) || before.contains(&"PUBLIC") {
+    if ABOUT.contains(last) || before.iter().any(|word| OF_NO_SECRET.contains(word)) {
         return false;
     }
-    words.iter().any(|word| SECRET.contains(word))
-        || (*last == "KEY" && before.iter().any(|word| KEYS.contains(word)))
+    words.iter().any(|word| WORDS.contains(word) || ENDINGS.iter().any(|ending| word.ends_with(ending)))
+        || (*last == "KEY" && !before.is_empty())
         || *last == "DSN"
 }
 

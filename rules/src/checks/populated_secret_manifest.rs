@@ -1,4 +1,4 @@
-use super::{Context, about, copies};
+use super::{Context, about_places, copies};
 use crate::model::{CopyKind, Finding, SecretCopy};
 use crate::value::is_secret_name;
 
@@ -26,9 +26,10 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
                 item.copies_in(|kind| kind == CopyKind::KubernetesSecret).filter(counts).collect();
             let first = populated.first()?;
             Some(
-                about(
+                about_places(
                     &RULE,
                     item,
+                    &populated,
                     format!("The manifest of {} holds the real value of secret '{}'.", first.place, item.id),
                 )
                 .at(first.location.clone())

@@ -1,4 +1,4 @@
-use super::{Context, about, copies};
+use super::{Context, about_places, copies};
 use crate::model::{CopyKind, Finding, SecretCopy};
 use crate::value::Shape;
 
@@ -17,20 +17,29 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
     cx.inventory
         .secrets()
         .filter_map(|item| {
-            // A workflow variable is never read, so there its name alone has to tell.
-            let exposed = |copy: &&SecretCopy| {
-                copy.value.is_literal()
-                    || (copy.kind == CopyKind::GithubVariable
-                        && copy.value.shape == Shape::Unread
-                        && item.has_secret_name())
+            let exposed = |copy: &&SecretCopy| match copy.value.shape {
+                // A name alone is no proof: what is short, a path or a flag may be a setting of a similar name.
+                Shape::Literal => {
+                    item.is_declared()
+                        || copy.value.reveals.is_some()
+                        || (item.has_secret_name() && !copy.value.guessable)
+                }
+                // A workflow variable is never read, so there its name alone has to tell.
+                Shape::Unread => copy.kind == CopyKind::GithubVariable && item.has_secret_name(),
+                _ => false,
             };
             let exposed: Vec<&SecretCopy> = item.copies_in(CopyKind::is_plain_config).filter(exposed).collect();
             let first = exposed.first()?;
             Some(
-                about(&RULE, item, format!("Secret '{}' lies in plain configuration: {}.", item.id, first.place))
-                    .at(first.location.clone())
-                    .evidence(copies(exposed.iter().copied()))
-                    .next(format!("move {} to a secret store, load it from there, and rotate it", item.key)),
+                about_places(
+                    &RULE,
+                    item,
+                    &exposed,
+                    format!("Secret '{}' lies in plain configuration: {}.", item.id, first.place),
+                )
+                .at(first.location.clone())
+                .evidence(copies(exposed.iter().copied()))
+                .next(format!("move {} to a secret store, load it from there, and rotate it", item.key)),
             )
         })
         .collect()

@@ -21,13 +21,13 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
 fn judge(item: &Item) -> Option<Finding> {
     let plain = |declaration: &crate::model::Declaration| declaration.class == Some(Class::Plain);
     let default = item.declarations.iter().find_map(|declaration| {
-        let reveals = declaration.default.as_ref()?.reveals?;
+        let reveals = item.reveal(declaration.default.as_ref()?)?;
         Some((
             reveals,
             Evidence::new(format!("its default is {}", reveals.describe()), declaration.location.clone(), None),
         ))
     });
-    let copy = item.copies.iter().find_map(|copy| Some((copy.value.reveals?, copy)));
+    let copy = item.copies.iter().find_map(|copy| Some((item.reveal(&copy.value)?, copy)));
     let finding = |why: String| {
         about(&RULE, item, format!("'{}' is declared plain, but {why}.", item.id))
             .at(item.location_of(plain))

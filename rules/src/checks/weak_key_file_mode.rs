@@ -25,7 +25,7 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
             format!("{} ({}) has mode {:04o}: {who} may use it.", file.file, file.holds, file.mode & 0o7777),
         )
         .at(Some(Location::of_file(&file.file)))
-        .next(format!("chmod 600 {}", file.file))
+        .next(format!("move {} out of the repository, or chmod 600 it where it is used", file.file))
     })
     .collect()
 }

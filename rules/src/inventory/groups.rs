@@ -107,11 +107,12 @@ pub(super) fn merge(facts: &Facts) -> BTreeMap<ItemId, Item> {
     let declared: BTreeSet<&Key> =
         facts.declarations.iter().filter(|one| one.origin != Origin::Store).map(|one| &one.key).collect();
     let paths_of_key = count_store_groups(&groups);
+    let env_names: BTreeSet<Key> = groups.iter().flat_map(Group::env_names).cloned().collect();
 
     let named: Vec<(Group, Name, BTreeSet<Key>)> = groups
         .into_iter()
         .filter_map(|group| {
-            let (name, aliases) = name(&group, &declared, &paths_of_key)?;
+            let (name, aliases) = name(&group, &declared, &env_names, &paths_of_key)?;
             Some((group, name, aliases))
         })
         .collect();
@@ -241,6 +242,7 @@ fn count_store_groups(groups: &[Group]) -> BTreeMap<(Key, Option<Environment>), 
 fn name(
     group: &Group,
     declared: &BTreeSet<&Key>,
+    env_names_anywhere: &BTreeSet<Key>,
     paths_of_key: &BTreeMap<(Key, Option<Environment>), usize>,
 ) -> Option<(Name, BTreeSet<Key>)> {
     let env_names = group.env_names();
@@ -262,6 +264,10 @@ fn name(
     if let Some(first) = env_names.first() {
         let aliases = env_names.iter().skip(1).map(|key| (*key).clone()).collect();
         return Some((Name::Key((*first).clone()), aliases));
+    }
+    let in_env = |key: &&Key| env_names_anywhere.contains(*key) && many_words(key) && alone(key);
+    if let Some(key) = store_names.iter().find(in_env) {
+        return Some((Name::Key(key.clone()), BTreeSet::new()));
     }
     let place = group.copies.iter().map(|copy| &copy.place).min().or_else(|| {
         // A path that only a runbook knows.

@@ -74,9 +74,12 @@ impl CopyKind {
     }
 
     /// Whether names there are environment variables, which mean one thing all over a repository. The keys of a
-    /// store path (`password`) mean something only together with their path.
+    /// store path or of a Kubernetes Secret (`password`) mean something only together with their path.
     pub fn is_env_named(self) -> bool {
-        !matches!(self, Self::VaultKv1 | Self::VaultKv2)
+        !matches!(
+            self,
+            Self::VaultKv1 | Self::VaultKv2 | Self::KubernetesSecret | Self::SealedSecret | Self::ExternalSecret
+        )
     }
 
     /// The spelling of reports.

@@ -75,7 +75,19 @@ fn random_tokens_are_told_from_words_and_digests() {
 
 #[test]
 fn names_of_secrets_are_told_from_names_about_them() {
-    for name in ["DB_PASSWORD", "stripe-api-key", "SESSION_SECRET", "GITHUB_TOKEN", "JWT_SIGNING_KEY", "SENTRY_DSN"] {
+    for name in [
+        "DB_PASSWORD",
+        "stripe-api-key",
+        "SESSION_SECRET",
+        "GITHUB_TOKEN",
+        "JWT_SIGNING_KEY",
+        "SENTRY_DSN",
+        "SMTP_PASS",
+        "DBPASSWORD",
+        "AUTHTOKEN",
+        "STRIPE_KEY",
+        "APP_KEY",
+    ] {
         assert!(is_secret_name(&Key::new(name)), "{name}");
     }
     for name in [
