@@ -40,6 +40,14 @@ pub enum Trigger {
     Expiry,
 }
 
+impl Trigger {
+    /// Whether it is the change of another secret, rather than of a vendor or a person, of which no source can tell.
+    pub fn is_of_a_secret(&self) -> bool {
+        const OUTSIDE: &[&str] = &["provider", "vendor", "staff", "personnel", "owner", "team", "contract", "supplier"];
+        matches!(self, Self::Change(what) if !what.split(' ').any(|word| OUTSIDE.contains(&word)))
+    }
+}
+
 /// A span of calendar time. Months are calendar months: one month after 31 January is the last day of February.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Period {
@@ -129,6 +137,9 @@ impl Cadence {
         let text = squeeze(text);
         let lower = text.to_lowercase();
         let (body, note) = split_note(&lower);
+        if note.is_some_and(changes_the_meaning) {
+            return None;
+        }
         if let Some(period) = Period::parse(body) {
             return Some(Self::Every(period));
         }
@@ -139,7 +150,8 @@ impl Cadence {
             return Some(Self::Static);
         }
         match parse_auto(&text)? {
-            AutoRotation::On { by } => Some(Self::Managed { by }),
+            // A bare "yes" in a column of frequencies is no frequency.
+            AutoRotation::On { by } => (by.is_some() || body != "yes").then_some(Self::Managed { by }),
             // A bare "no" says nothing of what to do instead.
             AutoRotation::Off { advice } => note.map(|_| Self::Unrotated { advice }),
         }
@@ -211,6 +223,39 @@ fn split_note(text: &str) -> (&str, Option<&str>) {
         Some((body, note)) => (body.trim(), Some(note.trim())),
         None => (text, None),
     }
+}
+
+/// Whether a note in parentheses says more than a comment would: `365 days (30 days in production)`.
+fn changes_the_meaning(note: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "else",
+        "otherwise",
+        "every",
+        "unless",
+        "except",
+        "but",
+        "hourly",
+        "daily",
+        "weekly",
+        "monthly",
+        "quarterly",
+        "yearly",
+        "annually",
+        "annual",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "quarter",
+        "year",
+        "hours",
+        "days",
+        "weeks",
+        "months",
+        "years",
+    ];
+    note.contains(|c: char| c.is_ascii_digit())
+        || note.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
 }
 
 fn parse_named(text: &str) -> Option<Period> {

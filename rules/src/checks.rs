@@ -90,10 +90,17 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether an exception speaks of a finding, whenever it holds.
+    /// Whether an exception speaks of a finding, whenever it holds: of its rule, and of its item or of one whose place
+    /// it rests on.
     pub fn covers(&self, exception: &Exception, finding: &Finding) -> bool {
-        let item = finding.item.as_ref().and_then(|id| self.inventory.items.get(id));
-        exception.covers(finding.rule, item.map(|item| (item.id.as_str(), &item.key)))
+        let rests_on = |item: &Item| {
+            let mut places = finding.evidence.iter().filter_map(|evidence| evidence.place.as_ref());
+            places.any(|place| item.copies.iter().any(|copy| copy.place == *place))
+        };
+        let is_about = |item: &Item| finding.item.as_ref() == Some(&item.id) || rests_on(item);
+        exception.rule == finding.rule
+            && (exception.secret.is_none()
+                || self.inventory.items.values().any(|item| exception.names(item) && is_about(item)))
     }
 }
 

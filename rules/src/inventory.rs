@@ -186,6 +186,12 @@ impl Item {
         !self.copies.is_empty() && self.copies.iter().all(|copy| is_stand_in(copy.value.shape))
     }
 
+    /// Whether a cadence is stated for it, and none is understood.
+    pub fn has_unreadable_cadence(&self) -> bool {
+        let stated = self.declarations.iter().any(|declaration| declaration.cadence.is_some());
+        stated && self.cadence.is_none()
+    }
+
     /// Whether a schema, a runbook or the config knows it. A store's own metadata does not count: it cannot be
     /// reviewed.
     pub fn is_declared(&self) -> bool {

@@ -1,7 +1,8 @@
 //! What the organisation asks for: validated, with the lines kept for messages.
 
 use crate::cadence::{Cadence, Period};
-use crate::model::{Key, Location, Time};
+use crate::inventory::{Item, ItemId};
+use crate::model::{Environment, Key, Location, Time};
 
 /// The policy of a scan. The default asks for what every organisation asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,13 +46,13 @@ impl Exception {
         as_of < self.expires
     }
 
-    /// Whether it speaks of that rule and of that item (its id and key), whenever.
-    pub fn covers(&self, rule: &str, item: Option<(&str, &Key)>) -> bool {
-        self.rule == rule
-            && match (&self.secret, item) {
-                (None, _) => true,
-                (Some(secret), Some((id, key))) => secret == id || Key::new(secret) == *key,
-                (Some(_), None) => false,
-            }
+    /// Whether it speaks of that item, by its id, by its key, or as `KEY@environment` in any spelling.
+    pub fn names(&self, item: &Item) -> bool {
+        self.secret.as_deref().is_none_or(|secret| {
+            let spelt = secret
+                .rsplit_once('@')
+                .map(|(key, environment)| ItemId::of_key(&Key::new(key), Some(&Environment::new(environment))));
+            secret == item.id.as_str() || Key::new(secret) == item.key || spelt.is_some_and(|id| id == item.id)
+        })
     }
 }

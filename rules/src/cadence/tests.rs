@@ -93,6 +93,12 @@ fn what_is_not_understood_whole_is_not_guessed() {
         "P1S",
         "1.5 years",
         "90 days90 days",
+        "365 days (30 days in production)",
+        "Automatic (every 30 days)",
+        "On compromise (else yearly)",
+        "on expiry (1 year)",
+        "manual (90 days)",
+        "Yes",
     ] {
         assert_eq!(Cadence::parse(text), None, "{text:?}");
     }

@@ -1,6 +1,7 @@
 use super::{Context, about_key};
 use crate::inventory::Item;
 use crate::model::{Class, Evidence, Finding, Gap, Location, Origin, Place, Snapshot};
+use crate::value::{Shape, Value};
 
 rule! {
     /// A declared secret is not where it is declared to be.
@@ -59,8 +60,11 @@ fn absent_everywhere(cx: &Context<'_>, item: &Item) -> Option<Finding> {
     let required = item.declarations.iter().find(|declaration| declaration.required == Some(true))?;
     let somewhere_else = item.declarations.iter().any(|declaration| !declaration.places.is_empty());
     let seen = !item.copies.is_empty() || !item.uses.is_empty();
+    // A default that is a reference or a function (varlock's `exec(…)`) is where the value comes from.
+    let has_default = |default: &Value| !matches!(default.shape, Shape::Empty | Shape::Placeholder);
+    let resolved = item.declarations.iter().filter_map(|declaration| declaration.default.as_ref()).any(has_default);
     let looked = !cx.snapshot.facts.copies.is_empty();
-    if seen || somewhere_else || !looked || item.class < Some(Class::Secret) {
+    if seen || resolved || somewhere_else || !looked || item.class < Some(Class::Secret) {
         return None;
     }
     Some(

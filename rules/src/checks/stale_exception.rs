@@ -33,7 +33,11 @@ fn judge(cx: &Context<'_>, exception: &Exception) -> Option<Finding> {
             day(exception.expires - TimeDelta::seconds(1))
         )
     } else if did_run(cx, exception) && !cx.raised.iter().any(|finding| cx.covers(exception, finding)) {
-        format!("The exception from {}{subject} lets nothing pass.", exception.rule)
+        {
+            let known = cx.inventory.items.values().any(|item| exception.names(item));
+            let why = if known { "" } else { ": there is no such secret" };
+            format!("The exception from {}{subject} lets nothing pass{why}.", exception.rule)
+        }
     } else {
         return None;
     };

@@ -1,5 +1,7 @@
 use super::{Context, about, copies};
+use crate::inventory::Item;
 use crate::model::{Evidence, Finding};
+use crate::value::Shape;
 
 rule! {
     /// A secret is in use that no schema, runbook or config declares.
@@ -16,7 +18,7 @@ rule! {
 }
 
 fn check(cx: &Context<'_>) -> Vec<Finding> {
-    let undeclared = cx.inventory.secrets().filter(|item| !item.is_declared());
+    let undeclared = cx.inventory.secrets().filter(|item| !item.is_declared() && is_in_use(item));
     undeclared
         .map(|item| {
             let used = item
@@ -32,4 +34,9 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
                 ))
         })
         .collect()
+}
+
+/// Whether something loads it, or a place holds more than nothing.
+fn is_in_use(item: &Item) -> bool {
+    !item.uses.is_empty() || item.copies.iter().any(|copy| copy.value.shape != Shape::Empty)
 }

@@ -393,6 +393,14 @@ fn attach_declarations(facts: &Facts, items: &mut BTreeMap<ItemId, Item>) {
             }
         }
     }
+    // What is said of a key in one environment, by its path, holds for an environment of which nothing is said.
+    for item in items.values_mut().filter(|item| !item.is_declared()) {
+        let same_key =
+            |one: &&Declaration| one.key == item.key && one.environment.is_none() && one.key.words().count() > 1;
+        let elsewhere = facts.declarations.iter().filter(same_key).filter(|one| one.origin != Origin::Store);
+        let elsewhere: Vec<Declaration> = elsewhere.cloned().collect();
+        item.declarations.extend(elsewhere);
+    }
     for item in items.values_mut() {
         item.declarations.sort_by(|a, b| (a.origin, &a.location, a).cmp(&(b.origin, &b.location, b)));
         item.declarations.dedup();

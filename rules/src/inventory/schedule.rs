@@ -1,7 +1,7 @@
 //! When a secret is due, and what that makes of it.
 
 use super::{Inventory, Item, Sync};
-use crate::cadence::{Cadence, Period};
+use crate::cadence::{Cadence, Period, Trigger};
 use crate::model::Time;
 use crate::policy::Policy;
 use crate::report::ItemStatus;
@@ -19,8 +19,9 @@ fn judge(item: &Item, policy: &Policy, as_of: Time) -> (ItemStatus, Option<Time>
     }
     match &item.cadence {
         Some(Cadence::Every(period)) => by_calendar(item, *period, policy, as_of),
-        Some(Cadence::On(_)) => (by_event(item), None),
+        Some(Cadence::On(triggers)) => (by_event(item, triggers), None),
         Some(Cadence::Static) => (ItemStatus::Static, None),
+        None if item.has_unreadable_cadence() => (ItemStatus::UnknownAge, None),
         Some(Cadence::Managed { .. } | Cadence::Unrotated { .. }) | None => (ItemStatus::Ok, None),
     }
 }
@@ -32,7 +33,6 @@ fn by_calendar(item: &Item, period: Period, policy: &Policy, as_of: Time) -> (It
     // Due no earlier than one period after the earliest, and no later than one after the latest possible change.
     let latest = period.after(age.not_after);
     let earliest = age.not_before.and_then(|time| period.after(time));
-    let due = earliest.or(latest);
     let past = |time: Option<Time>| time.is_some_and(|time| time <= as_of);
     let soon = |time: Option<Time>| past(time.and_then(|time| policy.due_soon.before(time)));
     let status = match (past(earliest), past(latest)) {
@@ -43,16 +43,21 @@ fn by_calendar(item: &Item, period: Period, policy: &Policy, as_of: Time) -> (It
         (false, false) if soon(earliest) => ItemStatus::DueSoon,
         (false, false) => ItemStatus::Ok,
     };
-    // What is overdue is so since the latest time that is possible.
-    let is_late = matches!(status, ItemStatus::Overdue | ItemStatus::NeverRotated);
-    (status, if is_late { latest } else { due })
+    // What is overdue is so since the latest time that is possible; of what may be overdue no date is known.
+    let due = match status {
+        ItemStatus::Overdue | ItemStatus::NeverRotated => latest,
+        ItemStatus::UnknownAge => None,
+        _ => earliest.or(latest),
+    };
+    (status, due)
 }
 
-fn by_event(item: &Item) -> ItemStatus {
+fn by_event(item: &Item, triggers: &[Trigger]) -> ItemStatus {
     let sync = |wanted: fn(Sync) -> bool| item.derived_from.iter().any(|derivation| wanted(derivation.sync));
+    let follows_a_secret = triggers.iter().any(Trigger::is_of_a_secret);
     if sync(Sync::is_stale) {
         ItemStatus::EventDue
-    } else if sync(|sync| sync == Sync::Unknown) {
+    } else if sync(|sync| sync == Sync::Unknown) || (follows_a_secret && item.derived_from.is_empty()) {
         ItemStatus::UnknownAge
     } else {
         ItemStatus::Ok
