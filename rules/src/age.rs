@@ -33,31 +33,31 @@ impl Age {
 
     /// The age of an item: that of its oldest current value among the stores, which are the record; among the other
     /// copies, where no store tells. A value that was seen anywhere before its store has it is as old as that.
-    pub fn of_item(item: &Item, sightings: &BTreeMap<Place, Vec<Sighting>>) -> Option<Self> {
+    pub fn of_item(item: &Item, seen: &Seen<'_>) -> Option<Self> {
         let of = |store: bool| {
             let copies = item.copies.iter().filter(move |copy| is_record(copy.kind) == store);
-            copies.filter_map(|copy| Some((Self::of_copy(copy, seen_in(copy, sightings))?, copy)))
+            copies.filter_map(|copy| Some((Self::of_copy(copy, seen.in_place(&copy.place), seen.as_of)?, copy)))
         };
         let oldest =
             |store: bool| of(store).min_by(|(a, _), (b, _)| (a.not_after, &a.proof).cmp(&(b.not_after, &b.proof)));
-        let (age, copy) = oldest(true).or_else(|| oldest(false))?;
-        let same_value =
-            |other: &SecretCopy| copy.value.fingerprint.is_some() && other.value.fingerprint == copy.value.fingerprint;
-        let elsewhere =
-            of(false).filter(|(_, other)| same_value(other)).map(|(age, _)| age).min_by_key(|age| age.not_after);
-        Some(match elsewhere {
-            Some(earlier) if earlier.not_after < age.not_after => earlier,
-            _ => age,
-        })
+        let found = oldest(true).or_else(|| oldest(false));
+        let copy =
+            found.as_ref().map(|(_, copy)| *copy).or_else(|| item.copies.iter().find(|copy| copy.value.is_literal()));
+        let elsewhere = copy.filter(|copy| !copy.value.guessable).and_then(|copy| seen.anywhere(copy));
+        match (found, elsewhere) {
+            (Some((age, _)), Some(earlier)) if earlier.not_after < age.not_after => Some(earlier),
+            (Some((age, _)), _) => Some(age),
+            (None, earlier) => earlier,
+        }
     }
 
-    /// The age of the value in one place: what its versions prove, and what earlier scans saw there.
-    pub fn of_copy(copy: &SecretCopy, seen: &[Sighting]) -> Option<Self> {
+    /// The age of the value in one place, as of an instant: what its versions prove, and what earlier scans saw there.
+    pub fn of_copy(copy: &SecretCopy, seen: &[Sighting], as_of: Time) -> Option<Self> {
         if !copy.value.is_literal() && copy.history.versions.is_empty() {
             return None;
         }
         let stored = Self::of_versions(copy);
-        let watched = copy.value.fingerprint.as_ref().and_then(|value| Self::of_sightings(copy, value, seen));
+        let watched = copy.value.fingerprint.as_ref().and_then(|value| Self::of_sightings(copy, value, seen, as_of));
         match (stored, watched) {
             // Seen before the store says that it was set: the store forgot (its path was made anew).
             (Some(stored), Some(watched)) if watched.not_after < stored.not_after => Some(watched),
@@ -102,16 +102,18 @@ impl Age {
         Some(Self { not_before, not_after: introduced.created_at, first_value, proof })
     }
 
-    fn of_sightings(copy: &SecretCopy, value: &Fingerprint, seen: &[Sighting]) -> Option<Self> {
-        let first =
-            seen.iter().filter(|sighting| sighting.fingerprint == *value).map(|sighting| sighting.first_seen).min()?;
+    fn of_sightings(copy: &SecretCopy, value: &Fingerprint, seen: &[Sighting], as_of: Time) -> Option<Self> {
+        let here =
+            seen.iter().filter(|sighting| sighting.fingerprint == *value).map(|sighting| sighting.first_seen).min();
+        let first = here.unwrap_or(as_of);
         let others = seen.iter().filter(|sighting| sighting.fingerprint != *value && sighting.last_seen <= first);
         let not_before = others.map(|sighting| sighting.last_seen).max();
-        let proof = match not_before {
-            Some(before) => {
+        let proof = match (not_before, here) {
+            (Some(before), _) => {
                 format!("an earlier scan saw another value in {} on {}", copy.place, before.format("%Y-%m-%d"))
             }
-            None => format!("this value was first seen in {} on {}", copy.place, first.format("%Y-%m-%d")),
+            (None, Some(first)) => first_seen(&copy.place, first),
+            (None, None) => return None,
         };
         Some(Self { not_before, not_after: first, first_value: false, proof })
     }
@@ -147,8 +149,41 @@ fn is_record(kind: CopyKind) -> bool {
     matches!(kind, CopyKind::VaultKv1 | CopyKind::VaultKv2)
 }
 
-fn seen_in<'a>(copy: &SecretCopy, sightings: &'a BTreeMap<Place, Vec<Sighting>>) -> &'a [Sighting] {
-    sightings.get(&copy.place).map_or(&[], Vec::as_slice)
+fn first_seen(place: &Place, time: Time) -> String {
+    format!("this value was first seen in {place} on {}", time.format("%Y-%m-%d"))
+}
+
+/// What earlier scans saw.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    by_place: &'a BTreeMap<Place, Vec<Sighting>>,
+    /// Where and when each value was seen first.
+    by_value: BTreeMap<&'a Fingerprint, (Time, &'a Place)>,
+    as_of: Time,
+}
+
+impl<'a> Seen<'a> {
+    /// What earlier scans saw, as of an instant.
+    pub fn new(by_place: &'a BTreeMap<Place, Vec<Sighting>>, as_of: Time) -> Self {
+        let mut by_value: BTreeMap<&Fingerprint, (Time, &Place)> = BTreeMap::new();
+        for (place, sightings) in by_place {
+            for sighting in sightings {
+                let first = by_value.entry(&sighting.fingerprint).or_insert((sighting.first_seen, place));
+                *first = (*first).min((sighting.first_seen, place));
+            }
+        }
+        Self { by_place, by_value, as_of }
+    }
+
+    fn in_place(&self, place: &Place) -> &'a [Sighting] {
+        self.by_place.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// The age of a value by where it was seen first, wherever that was: a file that moved takes its age along.
+    fn anywhere(&self, copy: &SecretCopy) -> Option<Age> {
+        let (time, place) = self.by_value.get(copy.value.fingerprint.as_ref()?)?;
+        Some(Age { not_before: None, not_after: *time, first_value: false, proof: first_seen(place, *time) })
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub use derive::{Derivation, Sync};
 
-use crate::age::Age;
+use crate::age::{Age, Seen};
 use crate::cadence::Cadence;
 use crate::model::{
     Class, CopyKind, Declaration, Environment, Fingerprint, Key, Location, Origin, Place, SecretCopy, Snapshot, Time,
@@ -102,9 +102,10 @@ impl Inventory {
         let items = groups::merge(&snapshot.facts);
         let places = items.values().flat_map(|item| item.copies.iter().map(|copy| copy.place.clone())).collect();
         let mut inventory = Self { items, places };
+        let seen = Seen::new(&snapshot.sightings, snapshot.as_of);
         for item in inventory.items.values_mut() {
             item.settle(policy);
-            item.age = Age::of_item(item, &snapshot.sightings);
+            item.age = Age::of_item(item, &seen);
         }
         derive::derive(&mut inventory, &snapshot.sightings);
         schedule::schedule(&mut inventory, policy, snapshot.as_of);

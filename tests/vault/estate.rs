@@ -183,7 +183,7 @@ async fn each_key_is_compared_across_the_versions_of_its_path() {
     ] {
         let place = format!("vault:secret/{path}#{key}");
         let copy = facts.copies.iter().find(|copy| copy.place.as_str() == place).expect("a copy");
-        let age = Age::of_copy(copy, &[]).expect("an age");
+        let age = Age::of_copy(copy, &[], chrono::Utc::now()).expect("an age");
         assert_eq!(age.exact(), Some(written(path, set_in).await), "{place}: {}", age.proof);
     }
 

@@ -1,11 +1,15 @@
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
 
 use super::Age;
+use crate::inventory::Inventory;
 use crate::model::{
-    CopyKind, Fingerprint, FingerprintKey, History, Place, Secret, SecretCopy, Sighting, Time, Version, VersionState,
-    VersionValue,
+    CopyKind, Facts, Fingerprint, FingerprintKey, History, Place, Secret, SecretCopy, Sighting, Snapshot, Time,
+    Version, VersionState, VersionValue,
 };
+use crate::policy::Policy;
 use crate::value::Value;
 
 fn day(day: i64) -> Time {
@@ -45,7 +49,7 @@ fn seen(value: char, first: i64, last: i64) -> Sighting {
 /// The bounds in days, and whether it is the first value.
 fn bounds(copy: &SecretCopy, sightings: &[Sighting]) -> Option<(Option<i64>, i64, bool)> {
     let days = |time: Time| (time - DateTime::UNIX_EPOCH).num_days();
-    Age::of_copy(copy, sightings).map(|age| (age.not_before.map(days), days(age.not_after), age.first_value))
+    Age::of_copy(copy, sightings, day(50)).map(|age| (age.not_before.map(days), days(age.not_after), age.first_value))
 }
 
 #[test]
@@ -100,7 +104,11 @@ fn a_place_without_history_is_known_from_what_scans_saw() {
         Some((None, 1, false)),
         "put back: as old as it ever was"
     );
-    assert_eq!(bounds(&copy, &[seen('a', 1, 9)]), None, "the value is new to this scan");
+    assert_eq!(
+        bounds(&copy, &[seen('a', 1, 9)]),
+        Some((Some(9), 50, false)),
+        "new to this scan, so set since the last"
+    );
 }
 
 #[test]
@@ -143,4 +151,19 @@ proptest! {
         let (_, without, _) = bounds(&path(1, &hidden), &[]).expect("an age");
         prop_assert!(with <= without);
     }
+}
+
+#[test]
+fn a_value_that_moved_takes_its_age_along() {
+    let mut copy = path(1, "b");
+    copy.kind = CopyKind::EnvFile;
+    copy.history = History::default();
+    copy.value.guessable = false;
+    let elsewhere = Place::new("env-file", "old/.env", "k");
+    let sightings = BTreeMap::from([(elsewhere, vec![seen('b', 10, 20)])]);
+    let facts = Facts { copies: vec![copy], ..Facts::default() };
+    let snapshot = Snapshot { as_of: day(50), facts, sightings };
+    let inventory = Inventory::new(&snapshot, &Policy::default());
+    let age = inventory.items.values().next().and_then(|item| item.age.clone()).expect("an age");
+    assert_eq!((age.not_before, age.not_after), (None, day(10)));
 }
