@@ -12,7 +12,7 @@ use crate::model::{
     Class, CopyKind, Declaration, Environment, Facts, FingerprintKey, History, Key, Link, Location, Origin, Place,
     Secret, SecretCopy, Snapshot, Time, Use, UseKind, Version, VersionState, VersionValue,
 };
-use crate::policy::Policy;
+use crate::policy::{Exception, Policy};
 use crate::report::ItemStatus;
 use crate::value::Value;
 
@@ -260,6 +260,78 @@ fn due_dates_follow_what_is_proven() {
     assert_eq!(status("90 days", uncompared.clone()), Some(ItemStatus::UnknownAge), "a sibling may have been written");
     uncompared.history.versions[1].created_at = day(500);
     assert_eq!(status("90 days", uncompared), Some(ItemStatus::Overdue), "no key of the path was written since");
+}
+
+#[test]
+fn keys_of_kubernetes_secrets_are_bound_to_their_object() {
+    let secret = |namespace: &str| {
+        copy(&format!("kubernetes:{namespace}/secret/db#password"), CopyKind::KubernetesSecret, "tiger-nine-1")
+    };
+    let report = |copies: Vec<SecretCopy>| {
+        evaluate(&snapshot(Facts { copies, ..Facts::default() }), &Policy::default(), &BTreeSet::from(Facet::ALL))
+    };
+    let one = report(vec![secret("shop")]);
+    let two = report(vec![secret("shop"), secret("billing")]);
+    assert_eq!((one.items.len(), two.items.len()), (1, 2));
+    assert!(two.findings.iter().any(|finding| finding.rule == "shared-value"));
+    let known: BTreeSet<String> = one.findings.iter().map(|finding| finding.fingerprint.clone()).collect();
+    let mut later = two;
+    later.apply_baseline(&known);
+    let new = later.counting().filter(|finding| finding.rule == "populated-secret-manifest").count();
+    assert_eq!(new, 1, "a baseline does not hide the second leak");
+}
+
+#[test]
+fn an_event_that_no_source_can_tell_of_is_not_taken_for_ok() {
+    let status = |cadence: &str| {
+        let mut row = declare("REDIS_URL", Origin::Runbook, 1);
+        row.cadence = Some(Cadence::state(cadence));
+        row.places = vec![Place::parse("vault:s/redis#REDIS_URL").expect("a place")];
+        let copies = vec![set_on(vault("vault:s/redis#REDIS_URL", "rediss://cache.example"), 900)];
+        let inventory = inventory(Facts { declarations: vec![row], copies, ..Facts::default() });
+        inventory.items.values().map(|item| item.status).next()
+    };
+    assert_eq!(status("on token change"), Some(ItemStatus::UnknownAge));
+    assert_eq!(status("every now and then"), Some(ItemStatus::UnknownAge));
+    assert_eq!(status("on provider change"), Some(ItemStatus::Ok));
+    assert_eq!(status("on compromise/expiry"), Some(ItemStatus::Ok));
+}
+
+#[test]
+fn an_exception_may_name_any_secret_of_a_finding_in_any_spelling() {
+    let shared =
+        |environment: &str| copy(&format!("env-file:.env.{environment}#API_TOKEN"), CopyKind::EnvFile, "tiger-nine-1");
+    let facts = Facts { copies: vec![shared("production"), shared("staging")], ..Facts::default() };
+    for (secret, covers) in [
+        ("API_TOKEN@staging", true),
+        ("API_TOKEN@prod", true),
+        ("api-token", true),
+        ("API_TOKEN@test", false),
+        ("OTHER_TOKEN", false),
+    ] {
+        let exception = Exception {
+            rule: "shared-value".into(),
+            secret: Some(secret.into()),
+            reason: "r".into(),
+            expires: day(2_000),
+            location: line("keytrail.toml", 1),
+        };
+        let policy = Policy { exceptions: vec![exception], ..Policy::default() };
+        let report = evaluate(&snapshot(facts.clone()), &policy, &BTreeSet::from(Facet::ALL));
+        let shared = report.findings.iter().find(|finding| finding.rule == "shared-value").expect("it fires");
+        assert_eq!(shared.exception.is_some(), covers, "{secret}");
+        assert_eq!(report.findings.iter().any(|finding| finding.rule == "stale-exception"), !covers, "{secret}");
+    }
+}
+
+#[test]
+fn what_a_path_declares_for_one_environment_is_known_in_another() {
+    let mut row = declare("AOS_API_KEY", Origin::Runbook, 1);
+    row.places = vec![Place::parse("vault:agenticverz/app-prod#AOS_API_KEY").expect("a place")];
+    row.owner = Some("platform".into());
+    let copies = vec![copy("env-file:.env#AOS_API_KEY", CopyKind::EnvFile, "tiger-nine-1")];
+    let inventory = inventory(Facts { declarations: vec![row], copies, ..Facts::default() });
+    assert!(inventory.items.values().all(|item| item.is_declared() && item.owner.as_deref() == Some("platform")));
 }
 
 fn arbitrary_facts() -> impl Strategy<Value = Facts> {
