@@ -1,16 +1,16 @@
 //! GitHub workflows (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax>): the secrets
-//! and variables that their expressions read, with the environments of the jobs.
+//! and variables that their expressions read, with the environments of the jobs, and the literals of their `env`.
 
 mod expression;
 
 use std::collections::BTreeMap;
 
 use keytrail_rules::model::{CopyKind, Environment, Facts, GapReason, Key, Place, SecretCopy, Use, UseKind};
-use keytrail_rules::value::Value;
+use keytrail_rules::value::{Reveals, Value};
 
 use super::FileKind;
 use crate::source::{Reader, SourceFile};
-use crate::yaml::{Kind, Node, Style, YamlFile};
+use crate::yaml::{Kind, MAX_NAME_BYTES, Node, Style, YamlFile};
 use expression::{Context, read_condition, read_text};
 
 /// GitHub workflows.
@@ -31,11 +31,11 @@ fn claims(file: &SourceFile) -> bool {
 
 fn read(file: &SourceFile, reader: &Reader<'_>) -> Facts {
     let (yaml, documents) = YamlFile::open(file);
-    let mut workflow = Workflow { yaml, names: BTreeMap::new() };
+    let mut workflow = Workflow { file, reader, yaml, names: BTreeMap::new(), literals: Facts::default() };
     for document in &documents {
         workflow.read_document(document);
     }
-    let mut facts = Facts::default();
+    let mut facts = workflow.literals;
     for (name, line) in workflow.names {
         let Name { context, environment, name } = name;
         let (copy_kind, use_kind) = match context {
@@ -73,9 +73,13 @@ struct Name<'n> {
 
 /// A file under reading.
 struct Workflow<'a, 'n> {
+    file: &'a SourceFile,
+    reader: &'a Reader<'a>,
     yaml: YamlFile<'a>,
     /// With the first line of each.
     names: BTreeMap<Name<'n>, u32>,
+    /// What `env` sets in the workflow itself.
+    literals: Facts,
 }
 
 impl<'n> Workflow<'_, 'n> {
@@ -88,13 +92,67 @@ impl<'n> Workflow<'_, 'n> {
         };
         for (key, value) in pairs {
             if key.str() == Some("jobs") {
-                for (_, job) in self.yaml.pairs(document, "jobs") {
+                for (name, job) in self.yaml.pairs(document, "jobs") {
                     let environment = self.environment_of(job);
+                    self.read_job_env(name, job, environment);
                     self.read_node(job, environment, false);
                 }
             } else {
                 self.read_node(value, None, false);
             }
+        }
+        self.read_env(document, self.file.path(), None);
+    }
+
+    /// Reads the `env` of a job, of its containers and of its steps. A variable may have another value in each of them,
+    /// so each is a path of its own; a step without an `id` goes by its number.
+    fn read_job_env(&mut self, name: &'n Node, job: &'n Node, environment: Option<&'n str>) {
+        let Some(name) = name.str().filter(|text| self.yaml.check_name(name, text)) else { return };
+        let path = format!("{}/{name}", self.file.path());
+        self.read_env(job, &path, environment);
+        if let Some(container) = job.get("container") {
+            self.read_env(container, &format!("{path}/container"), environment);
+        }
+        for (name, service) in job.get("services").and_then(Node::pairs).unwrap_or_default() {
+            if let Some(name) = name.str().filter(|text| self.yaml.check_name(name, text)) {
+                self.read_env(service, &format!("{path}/services/{name}"), environment);
+            }
+        }
+        for (at, step) in job.get("steps").and_then(Node::items).unwrap_or_default().iter().enumerate() {
+            let id = step.get("id").and_then(Node::str).filter(|id| id.len() <= MAX_NAME_BYTES);
+            let step_path = id.map_or_else(|| format!("{path}/{}", at + 1), |id| format!("{path}/{id}"));
+            self.read_env(step, &step_path, environment);
+        }
+    }
+
+    /// Reads the literals of the `env` of a node, which may be an expression as a whole.
+    fn read_env(&mut self, node: &'n Node, path: &str, environment: Option<&'n str>) {
+        let is_expression = |env: &Node| env.str().is_some_and(|text| text.contains("${{"));
+        if node.get("env").is_some_and(is_expression) {
+            return;
+        }
+        for (key, value) in self.yaml.pairs(node, "env") {
+            let Some(name) = self.yaml.scalar(key, "the name of a variable") else { continue };
+            let Some(text) = self.yaml.scalar(value, "the value of this variable") else { continue };
+            let value = self.reader.observe(text);
+            // Of a value that has expressions in it, only the password of a URL between them is a literal.
+            if text.contains("${{") && value.reveals != Some(Reveals::UrlPassword) {
+                continue;
+            }
+            let environment = environment.map(Environment::new).or_else(|| self.reader.environment(self.file));
+            let (place, location) = (Place::new("github", path, name), self.yaml.at(key.line));
+            self.literals.uses.push(Use {
+                key: Key::new(name),
+                consumer: format!("github:{}", self.file.path()),
+                from: Some(place.clone()),
+                environment: environment.clone(),
+                location: location.clone(),
+                kind: UseKind::Variable,
+            });
+            let mut copy = SecretCopy::new(place, CopyKind::WorkloadEnv, Some(location), value);
+            copy.environment = environment;
+            copy.generated = self.reader.generated;
+            self.literals.copies.push(copy);
         }
     }
 

@@ -56,6 +56,38 @@ fn a_name_counts_once_for_each_environment_at_its_first_line() {
 }
 
 #[test]
+fn literals_of_env_are_copies_at_every_level() {
+    let text = "env:\n  API_KEY: Vr7qTzW2mLx94KdHsPe81bYc\n  REF: ${{ secrets.K }}\n\
+                jobs:\n  a:\n    environment: prod\n    env:\n      API_KEY: Kp3wXnB8vQz51RtJmGs60dUf\n    \
+                container:\n      env: {C: c}\n    services:\n      db:\n        env: {D: 1}\n    steps:\n      \
+                - env: {S: s}\n      - id: load\n        env:\n          URL: 'db://u:hunter2-x9@${{ vars.HOST }}/'\n          \
+                SAFE: 'db://u:${{ secrets.P }}@h/'\n          BUILD: app-${{ github.sha }}\n          NOTHING:\n  \
+                b:\n    env: ${{ matrix.env }}\n";
+    insta::assert_snapshot!(of(text), @"
+    8: workload-env github:.github/workflows/ci.yml/a#API_KEY [production] Literal, a long random token
+    10: workload-env github:.github/workflows/ci.yml/a/container#C [production] Literal
+    13: workload-env github:.github/workflows/ci.yml/a/services/db#D [production] Literal
+    15: workload-env github:.github/workflows/ci.yml/a/1#S [production] Literal
+    18: workload-env github:.github/workflows/ci.yml/a/load#URL [production] Literal, a URL with a password in it
+    21: workload-env github:.github/workflows/ci.yml/a/load#NOTHING [production] Empty
+    2: workload-env github:.github/workflows/ci.yml#API_KEY Literal, a long random token
+    3: github-secret github:actions#K Unread
+    19: github-secret github:environment/prod#P [production] Unread
+    18: github-variable github:environment/prod#HOST [production] Unread
+    8: github:.github/workflows/ci.yml [production] loads API_KEY from github:.github/workflows/ci.yml/a#API_KEY
+    10: github:.github/workflows/ci.yml [production] loads C from github:.github/workflows/ci.yml/a/container#C
+    13: github:.github/workflows/ci.yml [production] loads D from github:.github/workflows/ci.yml/a/services/db#D
+    15: github:.github/workflows/ci.yml [production] loads S from github:.github/workflows/ci.yml/a/1#S
+    18: github:.github/workflows/ci.yml [production] loads URL from github:.github/workflows/ci.yml/a/load#URL
+    21: github:.github/workflows/ci.yml [production] loads NOTHING from github:.github/workflows/ci.yml/a/load#NOTHING
+    2: github:.github/workflows/ci.yml loads API_KEY from github:.github/workflows/ci.yml#API_KEY
+    3: github:.github/workflows/ci.yml loads secret K from github:actions#K
+    19: github:.github/workflows/ci.yml [production] loads secret P from github:environment/prod#P
+    18: github:.github/workflows/ci.yml [production] loads HOST from github:environment/prod#HOST
+    ");
+}
+
+#[test]
 fn lines_within_a_block_are_exact() {
     let text =
         "jobs:\n  a:\n    run: |\n\n\n      one\n      ${{ secrets.A }} ${{ secrets.B }}\n\n      ${{ secrets.C }}\r\n";
@@ -71,6 +103,11 @@ fn what_cannot_be_read_is_a_gap() {
         ("- jobs\n", "1: gap, Malformed: this document is no workflow"),
         ("jobs: {a: {environment: [x]}}\n", "1: gap, Malformed: `environment` is a list, not text"),
         ("jobs: {a: {environment: {url: x}}}\n", "1: gap, Malformed: `name` is missing"),
+        ("jobs: {a: {env: [x]}}\n", "1: gap, Malformed: `env` is a list, not a mapping"),
+        (
+            "jobs: {a: {steps: [{env: {A: [x]}}]}}\n",
+            "1: gap, Malformed: the value of this variable is a list, not text",
+        ),
         (
             "jobs: {a: {run: 'x ${{ secrets'}}\n",
             "1: gap, Unsupported: the names that are read from `secrets` here are made at run time (name each one as it is)\n1: gap, Malformed: a `${{` is not closed",
@@ -101,7 +138,7 @@ proptest! {
     #[test]
     fn no_workflow_panics(
         parts in prop::collection::vec(prop::sample::select(vec![
-            "\n", "\n  ", "\n    ", "- ", "a: ", "if: ", "environment: ", "name: ", "run: ", "|", ">", "${{", "}}", "secrets", "vars", ".", "A", "['", "']",
+            "\n", "\n  ", "\n    ", "- ", "a: ", "if: ", "environment: ", "env: ", "steps: ", "name: ", "run: ", "|", ">", "${{", "}}", "secrets", "vars", ".", "A", "['", "']",
             "[", "]", "{", "}", ", ", "'", "\"", "~", "---\n",
         ]), 0..40),
     ) {
