@@ -20,7 +20,7 @@ pub(super) struct Columns {
 enum Role {
     /// The name of the secret. Where several columns could be it, the highest rank is.
     Name(Rank),
-    /// How often it is rotated, and whether the header leaves no doubt that it is about rotation.
+    /// How often it is rotated, and whether the header says that it is about rotation: `Frequency` alone does not.
     Frequency {
         certain: bool,
     },
@@ -59,7 +59,12 @@ const SECRET: &[&str] = &[
     "certificate",
     "certificates",
 ];
+/// Of these a column or heading is about secrets whatever stands beside: certificates and tokens may be of other kinds.
+const SECRET_BY_WORD: &[&str] = &["secret", "secrets", "credential", "credentials", "password", "passwords"];
+const TOKEN: &[&str] = &["token", "tokens"];
 const KEY: &[&str] = &["key", "keys"];
+/// Words that make a key one of cryptography or of an API.
+const KEY_KINDS: &[&str] = &["api", "access", "signing", "encryption", "private", "ssh"];
 /// Last words of `API key`, `Key name` and `Key(s)`. Other words after `Key` make it something else: `Key metric`.
 const KEY_ENDS: &[&str] = &["key", "keys", "name", "names", "s"];
 const VARIABLE: &[&str] = &["variable", "variables", "var", "vars"];
@@ -90,6 +95,32 @@ const ABOUT: &[&str] = &[
     "expires",
     "action",
     "impact",
+];
+
+const ROTATION: &[&str] = &["rotation", "rotations", "rotate", "rotates", "renew", "renewal"];
+const OFTEN: &[&str] = &["frequency", "interval", "schedule", "periodicity", "every", "often", "cadence"];
+/// The other words of a column that says how often, but not what. Any further word is of something else: `Poll interval`.
+const BESIDE_OFTEN: &[&str] =
+    &["how", "in", "required", "recommended", "day", "days", "week", "weeks", "month", "months", "year", "years"];
+/// What is rotated or renewed, too, and is no secret.
+const OTHER_ROTATIONS: &[&str] = &[
+    "log",
+    "logs",
+    "logfile",
+    "backup",
+    "backups",
+    "poll",
+    "polling",
+    "refresh",
+    "retry",
+    "sync",
+    "snapshot",
+    "snapshots",
+    "call",
+    "oncall",
+    "staff",
+    "team",
+    "shift",
 ];
 
 /// Words of columns that are about rotation, but hold no frequency.
@@ -129,9 +160,21 @@ impl Columns {
         let (rank, name) = ranks.max_by_key(|(rank, at)| (*rank, std::cmp::Reverse(*at)))?;
         let certain = position(Role::Frequency { certain: true });
         let frequency = certain.or_else(|| position(Role::Frequency { certain: false }))?;
-        let about_secrets = rank > Rank::Any
-            || has(&self::words(heading), &[SECRET, KEY])
-            || (certain.is_some() && words[frequency].len() > 1);
+        let heading = self::words(heading);
+        let about_secrets = if certain.is_some() {
+            rank > Rank::Any || has(&heading, &[SECRET, KEY]) || words[frequency].len() > 1
+        } else {
+            let named = words
+                .iter()
+                .zip(&roles)
+                .any(|(words, role)| matches!(role, Some(Role::Name(_))) && names_secrets(words));
+            let beside =
+                [Role::Owner, Role::Place, Role::AutoRotation].into_iter().any(|role| position(role).is_some());
+            named
+                || names_secrets(&heading)
+                || has(&heading, &[&["tokens", "keys"]])
+                || (rank > Rank::Any && (beside || is_about_rotation(&heading)))
+        };
         about_secrets.then(|| Self {
             name,
             frequency,
@@ -148,19 +191,20 @@ impl Columns {
 
 fn role(words: &[String]) -> Option<Role> {
     let has = |list: &[&str]| has(words, &[list]);
-    let rotation = has(&["rotation", "rotations", "rotate", "rotates", "renew", "renewal"]);
-    let often = has(&["frequency", "interval", "schedule", "periodicity", "every", "often", "cadence"]);
+    let often = has(OFTEN);
+    let rotation = is_about_rotation(words) || (often && has(&["rotated", "renewed"]) && !has(OTHER_ROTATIONS));
+    let is_bare = || words.iter().all(|word| [OFTEN, BESIDE_OFTEN].iter().any(|list| list.contains(&word.as_str())));
     if has(&["derived", "derives"]) {
         Some(Role::DerivedFrom)
     } else if has(&["owner", "owners", "owned", "team", "teams", "responsible"]) {
         Some(Role::Owner)
     } else if has(&["auto", "automatic", "automated", "automatically", "autorotation"]) && !often {
         Some(Role::AutoRotation)
-    } else if has(&["cadence"]) || (rotation && often) {
+    } else if (rotation && (often || !has(NOT_HOW_OFTEN))) || (has(&["cadence"]) && is_bare()) {
         Some(Role::Frequency { certain: true })
-    } else if (rotation || often) && !has(NOT_HOW_OFTEN) {
-        Some(Role::Frequency { certain: rotation })
-    } else if rotation || often {
+    } else if often && is_bare() {
+        Some(Role::Frequency { certain: false })
+    } else if often || has(ROTATION) {
         None
     } else if has(&["class", "classification"]) {
         Some(Role::Class)
@@ -183,6 +227,18 @@ fn role(words: &[String]) -> Option<Role> {
     } else {
         rank(words).map(Role::Name)
     }
+}
+
+/// Whether words are about the rotation of secrets, rather than of logs.
+fn is_about_rotation(words: &[String]) -> bool {
+    has(words, &[ROTATION]) && !has(words, &[OTHER_ROTATIONS])
+}
+
+/// Whether words name secrets and nothing else: `Credential`, `API token`, `Signing key`. A `Token` alone may be money.
+fn names_secrets(words: &[String]) -> bool {
+    has(words, &[SECRET_BY_WORD])
+        || (has(words, &[TOKEN]) && words.len() > 1)
+        || (has(words, &[KEY]) && has(words, &[KEY_KINDS]))
 }
 
 fn rank(words: &[String]) -> Option<Rank> {
@@ -230,7 +286,17 @@ mod tests {
             ("Vault Path | Keys | Owner | Rotation Frequency", 1, 3),
             ("How often | Credential", 1, 0),
             ("Secret | Rotation", 0, 1),
-            ("Key(s) | Interval", 0, 1),
+            ("Key(s) | Rotation interval", 0, 1),
+            ("Key | Interval | Owner", 0, 1),
+            ("Certificate | Where it is kept | How often", 0, 2),
+            ("Certificate | Renewal", 0, 1),
+            ("API token | Every (days)", 0, 1),
+            ("Signing key | Frequency", 0, 1),
+            ("Variable | Rotated every", 0, 1),
+            ("Secret | Where it lives | How often (rotation) | Auto-rotation", 0, 2),
+            ("Vault path | Keys | Team | Rotate", 1, 3),
+            ("Variable | Frequency | Auto-rotation", 0, 1),
+            ("Secret | Storage | Rotation Frequency | Log rotation", 0, 2),
             ("Secret | Rotate every (days)", 0, 1),
             ("Secret name | Env var | Cadence", 1, 2),
             ("Secret | Key type | Last rotated | Schedule", 0, 3),
@@ -262,11 +328,31 @@ mod tests {
             "Secret | Last rotated | Rotated by",
             "Secret | Owner | Storage",
             "Rotation frequency | Owner",
+            "Variable | Default | Poll interval",
+            "Key | Refresh interval",
+            "Name | Log rotation frequency",
+            "Secret | Backup rotation",
+            "Certificate | How often",
+            "Token | Emission schedule",
+            "Token | Schedule",
+            "Key(s) | Interval",
+            "Variable | Interval (seconds)",
+            "Variable | Release cadence | Owner",
+            "API key | Retry interval | Owner",
             "",
         ] {
             assert_eq!(columns(header, "Backups"), None, "{header}");
         }
-        assert!(columns("Name | Schedule", "Secret inventory").is_some());
+        for (header, heading, expected) in [
+            ("Name | Schedule", "Secret inventory", true),
+            ("Name | Schedule", "Key settings", false),
+            ("Name | Schedule | Owner", "After a rotation", false),
+            ("Key | Schedule", "Rotation", true),
+            ("Key | Schedule", "Log rotation", false),
+            ("Key | Poll interval | Owner", "Secrets", false),
+        ] {
+            assert_eq!(columns(header, heading).is_some(), expected, "{header} under {heading}");
+        }
     }
 
     #[test]
