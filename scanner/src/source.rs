@@ -148,6 +148,25 @@ impl SourceFile {
         u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
     }
 
+    /// A path relative to the folder of this file as one relative to the scanned folder; `None` outside of it.
+    pub fn path_in_tree(&self, path: &str) -> Option<String> {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        if path.starts_with(['/', '~']) {
+            return None;
+        }
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop()?;
+                }
+                part => parts.push(part),
+            }
+        }
+        (!parts.is_empty()).then(|| parts.join("/"))
+    }
+
     /// A line of this file as a location.
     pub fn at(&self, line: u32) -> Location {
         let text = self.line(line);

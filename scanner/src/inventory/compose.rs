@@ -26,7 +26,8 @@ pub static KIND: FileKind = FileKind {
 const MAX_USES: usize = 20_000;
 
 fn claims(file: &SourceFile) -> bool {
-    let has_section = |line: &str| line.starts_with("services:") || line.starts_with("secrets:");
+    let has_section =
+        |line: &str| ["services:", "secrets:", "include:"].iter().any(|section| line.starts_with(section));
     file.lines().any(|(_, line)| has_section(line)) && !manifests::claims(file)
 }
 
@@ -85,6 +86,7 @@ impl Compose<'_> {
         };
         self.read_services(document);
         self.read_secrets(document);
+        self.read_include(document);
         let consumer = format!("compose:{}", self.file.path());
         for (name, section) in sections {
             // Extensions are there to be merged into services, where they are read.
@@ -106,18 +108,55 @@ impl Compose<'_> {
             }
             let path = format!("{}/{name}", self.file.path());
             let service = Service { consumer: format!("compose:{path}"), path };
-            self.read_environment(&service, node);
+            self.read_environment(&service, node, "environment");
+            self.read_build_args(&service, node);
+            self.read_extends(node);
             self.read_env_files(&service, node);
             self.read_service_secrets(&service, node);
             self.read_variables(&service.consumer, node);
         }
     }
 
-    /// Reads `environment`, a mapping or a list of `KEY=value`.
-    fn read_environment(&mut self, service: &Service, node: &Node) {
-        let Some(environment) = node.get("environment") else { return };
+    /// Reads `args` of `build`, which are part of the image's history. They are no variables of the running service.
+    fn read_build_args(&mut self, service: &Service, node: &Node) {
+        let Some(build) = node.get("build").filter(|build| build.pairs().is_some()) else { return };
+        let service = Service { path: format!("{}/build", service.path), consumer: service.consumer.clone() };
+        self.read_environment(&service, build, "args");
+    }
+
+    /// Tells of a service of another file that this one is made from.
+    fn read_extends(&mut self, node: &Node) {
+        if let Some(file) = node.get("extends").and_then(|extends| extends.get("file")) {
+            self.add_elsewhere("extends", file);
+        }
+    }
+
+    /// Tells of the other files that `include` merges in.
+    fn read_include(&mut self, document: &Node) {
+        for entry in self.yaml.items(document, "include") {
+            let path = entry.get("path").unwrap_or(entry);
+            path.items()
+                .unwrap_or(std::slice::from_ref(path))
+                .iter()
+                .for_each(|path| self.add_elsewhere("include", path));
+        }
+    }
+
+    /// Other files are read by themselves, if their names are those of compose files, and never as part of this one.
+    fn add_elsewhere(&mut self, field: &str, path: &Node) {
+        let Some(name) = self.yaml.scalar(path, &format!("the path of `{field}`")) else { return };
+        if self.yaml.check_name(path, name) {
+            let message = format!("`{field}` takes settings from '{name}', which are not read as part of this file");
+            let hint = Some("scan the output of `docker compose config`");
+            self.yaml.add_gap(path.line, GapReason::Unsupported, message, hint);
+        }
+    }
+
+    /// Reads variables under a field: a mapping, or a list of `KEY=value`.
+    fn read_environment(&mut self, service: &Service, node: &Node, field: &str) {
+        let Some(environment) = node.get(field) else { return };
         if environment.items().is_none() {
-            for (key, value) in self.yaml.pairs(node, "environment") {
+            for (key, value) in self.yaml.pairs(node, field) {
                 let Some(name) = self.yaml.scalar(key, "the name of a variable") else { continue };
                 let Some(text) = self.yaml.scalar(value, "the value of this variable") else { continue };
                 let value = (!value.is_null()).then_some(text);
@@ -126,7 +165,7 @@ impl Compose<'_> {
             return;
         }
         for entry in environment.items().unwrap_or_default() {
-            let Some(text) = self.yaml.scalar(entry, "an entry of `environment`") else { continue };
+            let Some(text) = self.yaml.scalar(entry, &format!("an entry of `{field}`")) else { continue };
             match text.split_once('=') {
                 Some((name, value)) => self.read_variable(service, name, Some(value), entry.line),
                 None => self.read_variable(service, text, None, entry.line),
@@ -170,7 +209,7 @@ impl Compose<'_> {
             let Some(path) = path.filter(|path| self.yaml.check_name(entry, path)) else { continue };
             let line = entry.get("path").unwrap_or(entry).line;
             let filled = interpolate(path).ok().filter(|filled| !filled.is_open);
-            match filled.and_then(|filled| self.path_in_tree(&filled.text)) {
+            match filled.and_then(|filled| self.file.path_in_tree(&filled.text)) {
                 Some(in_tree) => {
                     let from = Some(Place::of_path("env-file", &in_tree));
                     self.add_use(service.consumer.clone(), &in_tree, line, UseKind::Variable, from);
@@ -182,25 +221,6 @@ impl Compose<'_> {
                 }
             }
         }
-    }
-
-    /// A path relative to the folder of the compose file as one relative to the scanned folder; `None` outside of it.
-    fn path_in_tree(&self, path: &str) -> Option<String> {
-        let folder = self.file.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-        if path.starts_with(['/', '~']) {
-            return None;
-        }
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop()?;
-                }
-                part => parts.push(part),
-            }
-        }
-        (!parts.is_empty()).then(|| parts.join("/"))
     }
 
     /// Reads the `secrets` of a service: names, or mappings with `source`.

@@ -68,12 +68,34 @@ fn a_file_is_of_one_kind() {
         ("services:\n  a: {}\n", true, false),
         ("secrets:\r\n  a: {file: b}\r\n", true, false),
         ("apiVersion: v1\nkind: Kompose\nservices: {}\n", false, true),
-        ("include:\n  services: a\n", false, false),
+        ("  services: a\n", false, false),
+        ("include:\n  - a.yaml\n", true, false),
     ];
     for (text, compose, manifest) in cases {
         let file = SourceFile::from_bytes("compose.yaml", text.into());
         assert_eq!(((KIND.claims)(&file), (manifests::KIND.claims)(&file)), (compose, manifest), "{text:?}");
     }
+}
+
+#[test]
+fn build_args_are_copies_and_other_files_are_told_of() {
+    insta::assert_snapshot!(service("build: {args: {NPM_TOKEN: Vr7qTzW2mLx94KdHsPe81bYc, V: '${V}'}}\n    extends: {file: base.yaml, service: b}"), @"
+    3: compose-env compose:deploy/compose.yaml/api/build#NPM_TOKEN Literal, a long random token
+    3: compose:deploy/compose.yaml/api loads NPM_TOKEN from compose:deploy/compose.yaml/api/build#NPM_TOKEN
+    3: compose:deploy/compose.yaml/api loads V
+    4: gap, Unsupported: `extends` takes settings from 'base.yaml', which are not read as part of this file (scan the output of `docker compose config`)
+    ");
+    insta::assert_snapshot!(service("build: {args: [A=b, C]}\n    extends: {service: b}"), @"
+    3: compose-env compose:deploy/compose.yaml/api/build#A Literal
+    3: compose:deploy/compose.yaml/api loads A from compose:deploy/compose.yaml/api/build#A
+    3: compose:deploy/compose.yaml/api loads C
+    ");
+    insta::assert_snapshot!(of("include: [a.yaml, {path: [b.yaml, ../c.yaml]}]\n"), @"
+    1: gap, Unsupported: `include` takes settings from 'a.yaml', which are not read as part of this file (scan the output of `docker compose config`)
+    1: gap, Unsupported: `include` takes settings from 'b.yaml', which are not read as part of this file (scan the output of `docker compose config`)
+    1: gap, Unsupported: `include` takes settings from '../c.yaml', which are not read as part of this file (scan the output of `docker compose config`)
+    ");
+    assert_eq!(service("build: ."), "");
 }
 
 #[test]
