@@ -1,15 +1,16 @@
-//! Kubernetes manifests: the Secrets and ConfigMaps that they hold, and the workloads that load them.
+//! Kubernetes manifests: the Secrets and ConfigMaps that they hold or generate, and the workloads that load them.
 //!
 //! Objects of other kinds are passed over. Field names are those of the Kubernetes API reference
 //! (<https://kubernetes.io/docs/reference/kubernetes-api/>), of Sealed Secrets and of the External Secrets Operator.
 
 mod external_secret;
+mod kustomize;
 mod workload;
 
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use keytrail_rules::model::{CopyKind, Environment, Facts, Gap, GapReason, Place, SecretCopy};
-use keytrail_rules::value::{Shape, Value};
+use keytrail_rules::value::{Reveals, Shape, Value};
 use zeroize::Zeroizing;
 
 use super::FileKind;
@@ -21,7 +22,7 @@ use external_secret::Stores;
 pub static KIND: FileKind = FileKind {
     name: "kubernetes-manifest",
     config_key: "manifests",
-    patterns: &["**/*.yaml", "**/*.yml"],
+    patterns: &["**/*.yaml", "**/*.yml", "**/Kustomization"],
     claims,
     read,
 };
@@ -38,14 +39,14 @@ pub(super) fn claims(file: &SourceFile) -> bool {
             line.strip_prefix(key).or_else(quoted).is_some_and(|rest| rest.starts_with(':'))
         })
     };
-    has("apiVersion") && has("kind")
+    (has("apiVersion") && has("kind")) || kustomize::claims(file)
 }
 
 fn read(file: &SourceFile, reader: &Reader<'_>) -> Facts {
     let (mut yaml, documents) = YamlFile::open(file);
     let objects = objects(&mut yaml, &documents);
     let stores = Stores::of(&objects);
-    let mut manifest = Manifest { yaml, reader, in_path: reader.environment(file), facts: Facts::default() };
+    let mut manifest = Manifest { file, yaml, reader, in_path: reader.environment(file), facts: Facts::default() };
     for object in objects {
         manifest.read_object(object, &stores);
     }
@@ -88,6 +89,7 @@ fn objects<'n>(yaml: &mut YamlFile<'_>, documents: &'n [Node]) -> Vec<&'n Node> 
 
 /// A file under reading.
 struct Manifest<'a> {
+    file: &'a SourceFile,
     yaml: YamlFile<'a>,
     reader: &'a Reader<'a>,
     in_path: Option<Environment>,
@@ -135,10 +137,15 @@ enum Encoding {
     Plain,
     Base64,
     Sealed,
+    /// What is not sealed of a SealedSecret: text that may be filled with what is.
+    Template,
 }
 
 impl Manifest<'_> {
     fn read_object(&mut self, node: &Node, stores: &Stores<'_>) {
+        if kustomize::is_kustomization(node, self.file) {
+            return self.read_kustomization(node);
+        }
         let Some(kind) = node.get("kind") else { return };
         let Some(kind) = self.yaml.scalar(kind, "`kind`") else { return };
         let Some((_, groups)) = KINDS.iter().find(|(known, _)| *known == kind) else { return };
@@ -164,6 +171,9 @@ impl Manifest<'_> {
             "SealedSecret" => {
                 if let Some(spec) = self.yaml.mapping(node, "spec") {
                     self.read_data(&object, spec, "encryptedData", Encoding::Sealed);
+                    if let Some(template) = self.yaml.mapping(spec, "template") {
+                        self.read_data(&object, template, "data", Encoding::Template);
+                    }
                 }
             }
             "ExternalSecret" => self.read_external_secret(&object, stores),
@@ -183,15 +193,18 @@ impl Manifest<'_> {
             Some(_) => self.yaml.name(metadata, "namespace")?,
             None => "default",
         };
-        let environment = Environment::in_path(namespace).or_else(|| self.in_path.clone());
-        Some(Object { node, kind, namespace, name, environment })
+        Some(Object { node, kind, namespace, name, environment: self.environment_in(namespace) })
+    }
+
+    fn environment_in(&self, namespace: &str) -> Option<Environment> {
+        Environment::in_path(namespace).or_else(|| self.in_path.clone())
     }
 
     /// Reads the values of a Secret, a ConfigMap or a SealedSecret, each a copy at the line of its key.
     fn read_data(&mut self, object: &Object<'_>, parent: &Node, field: &str, encoding: Encoding) {
-        let (kind, path) = match object.kind {
-            "ConfigMap" => (CopyKind::ConfigMap, "configmap"),
-            "SealedSecret" => (CopyKind::SealedSecret, "secret"),
+        let (kind, path) = match (object.kind, encoding) {
+            ("ConfigMap", _) => (CopyKind::ConfigMap, "configmap"),
+            (_, Encoding::Sealed) => (CopyKind::SealedSecret, "secret"),
             _ => (CopyKind::KubernetesSecret, "secret"),
         };
         for (key, value) in self.yaml.pairs(parent, field) {
@@ -199,6 +212,7 @@ impl Manifest<'_> {
             let Some(text) = self.yaml.scalar(value, "the value of this key") else { continue };
             let value = match encoding {
                 Encoding::Plain => self.observe(text),
+                Encoding::Template => self.observe_template(text),
                 Encoding::Sealed if text.trim().is_empty() => Value::of_shape(Shape::Empty),
                 Encoding::Sealed => Value::of_shape(Shape::Encrypted),
                 Encoding::Base64 => match self.observe_base64(text) {
@@ -222,6 +236,13 @@ impl Manifest<'_> {
         } else {
             self.reader.observe(text)
         }
+    }
+
+    /// Observes a template. With actions in it, only the password of a URL between them is a literal.
+    fn observe_template(&self, text: &str) -> Value {
+        let value = self.observe(text);
+        let is_filled = text.contains("{{") && value.reveals != Some(Reveals::UrlPassword);
+        if is_filled { Value::of_shape(Shape::Reference) } else { value }
     }
 
     /// Observes what a text in base64 stands for; `None` if it is no such text.

@@ -62,6 +62,41 @@ fn a_helm_template_is_one_gap_and_its_plain_parts_are_read() {
 }
 
 #[test]
+fn generators_of_a_kustomization_are_read() {
+    let file = fixture("manifests/kustomization.yaml");
+    assert!((KIND.claims)(&file));
+    insta::assert_snapshot!(holdings(&read(&KIND, &file)), @"
+    7: kubernetes-secret kubernetes:shop-production/secret/shop-mail#SMTP_USER [production] Literal
+    8: kubernetes-secret kubernetes:shop-production/secret/shop-mail#SMTP_PASSWORD [production] Literal, a long random token
+    14: kubernetes-secret kubernetes:shop-production/secret/shop-mail#tls.key [production] Reference
+    15: kubernetes-secret kubernetes:shop-production/secret/shop-mail#ca.pem [production] Reference
+    21: config-map kubernetes:shop-production/configmap/shop-settings#LOG_LEVEL [production] Literal
+    11: kubernetes:shop-production/secret/shop-mail [production] loads MANIFESTS_MAIL_ENV from env-file:manifests/mail.env
+    22: kubernetes:shop-production/configmap/shop-settings [production] loads MANIFESTS_SETTINGS_ENV from env-file:manifests/settings.env
+    9: gap, Malformed: an entry of `literals` has no `=`
+    12: gap, Unreachable: the file '../../../outside.env' of a generator is not in the scanned folder (scan the folder that holds it)
+    16: gap, Malformed: `name` is missing
+    24: gap, Malformed: `literals` is text, not a list
+    ");
+    let typed =
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Component\nsecretGenerator: [{name: a, literals: [A=b]}]\n";
+    assert_eq!(of(typed), "3: kubernetes-secret kubernetes:default/secret/a#A Literal");
+}
+
+#[test]
+fn the_template_of_a_sealed_secret_is_in_plain_text() {
+    let text = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a}\nspec:\n  encryptedData: {k: AgB}\n  \
+                template:\n    data:\n      TOKEN: Vr7qTzW2mLx94KdHsPe81bYc\n      url: 'db://u:{{ .k }}@h'\n      \
+                other: 'db://u:hunter2-x9@{{ .h }}'\n";
+    insta::assert_snapshot!(of(text), @"
+    5: sealed-secret kubernetes:default/secret/a#k Encrypted
+    8: kubernetes-secret kubernetes:default/secret/a#TOKEN Literal, a long random token
+    9: kubernetes-secret kubernetes:default/secret/a#url Reference
+    10: kubernetes-secret kubernetes:default/secret/a#other Literal, a URL with a password in it
+    ");
+}
+
+#[test]
 fn odd_shapes_are_gaps_and_nothing_else_is_lost() {
     insta::assert_snapshot!(holdings(&read(&KIND, &fixture("manifests/broken.yaml"))), @"
     11: kubernetes-secret kubernetes:default/secret/shapes#good Literal
