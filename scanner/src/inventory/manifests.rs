@@ -62,7 +62,7 @@ fn gaps(file: &SourceFile, gaps: Vec<Gap>) -> Vec<Gap> {
     match first {
         Some(location) if file.text().contains("{{") => {
             let template =
-                Gap::at(location, GapReason::Unsupported, "a Helm template, of which only the plain parts were read")
+                Gap::at(location, GapReason::Unsupported, "a Helm template: documents that are no YAML before they are rendered were not read, and of the others only the plain values")
                     .hint("render it with `helm template` and scan the result");
             gaps.into_iter().filter(|gap| !malformed(gap)).chain([template]).collect()
         }

@@ -57,7 +57,17 @@ fn a_helm_template_is_one_gap_and_its_plain_parts_are_read() {
     assert!((KIND.claims)(&file));
     insta::assert_snapshot!(holdings(&read(&KIND, &file)), @"
     35: config-map kubernetes:default/configmap/shop-defaults#LOG_LEVEL Literal
-    1: gap, Unsupported: a Helm template, of which only the plain parts were read (render it with `helm template` and scan the result)
+    1: gap, Unsupported: a Helm template: documents that are no YAML before they are rendered were not read, and of the others only the plain values (render it with `helm template` and scan the result)
+    ");
+}
+
+#[test]
+fn a_document_with_a_block_action_is_told_to_be_unread() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  {{- with .Values.a }}\n  A: b\n  {{- end }}\n---\n\
+                apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: {A: b}\n";
+    insta::assert_snapshot!(of(text), @"
+    12: config-map kubernetes:default/configmap/b#A Literal
+    5: gap, Unsupported: a Helm template: documents that are no YAML before they are rendered were not read, and of the others only the plain values (render it with `helm template` and scan the result)
     ");
 }
 
