@@ -3,7 +3,7 @@
 
 mod interpolation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keytrail_rules::model::{CopyKind, Environment, Facts, GapReason, Key, Place, SecretCopy, Use, UseKind};
 use keytrail_rules::value::{Shape, Value};
@@ -69,7 +69,17 @@ struct Service {
 
 impl Compose<'_> {
     fn into_facts(mut self) -> Facts {
+        // `X: ${X:-default}` both is a copy and reads a variable of that name: one use, from the copy.
+        let copied: BTreeSet<(String, Key, UseKind)> = self
+            .uses
+            .keys()
+            .filter(|(.., from)| from.is_some())
+            .map(|(consumer, key, kind, _)| (consumer.clone(), key.clone(), *kind))
+            .collect();
         for ((consumer, key, kind, from), line) in self.uses {
+            if from.is_none() && copied.contains(&(consumer.clone(), key.clone(), kind)) {
+                continue;
+            }
             let (environment, location) = (self.environment.clone(), self.yaml.at(line));
             self.facts.uses.push(Use { key, consumer, from, environment, location, kind });
         }

@@ -40,7 +40,6 @@ fn a_believable_compose_file() {
     9: compose:compose/docker-compose.prod.yml/api [production] loads DB_PASSWORD
     21: compose:compose/docker-compose.prod.yml/api [production] loads DEBUG from compose:compose/docker-compose.prod.yml/api#DEBUG
     19: compose:compose/docker-compose.prod.yml/api [production] loads JWT_SIGNING_KEY
-    18: compose:compose/docker-compose.prod.yml/api [production] loads LOG_LEVEL
     18: compose:compose/docker-compose.prod.yml/api [production] loads LOG_LEVEL from compose:compose/docker-compose.prod.yml/api#LOG_LEVEL
     20: compose:compose/docker-compose.prod.yml/api [production] loads MAIL_HOST
     20: compose:compose/docker-compose.prod.yml/api [production] loads MAIL_URL from compose:compose/docker-compose.prod.yml/api#MAIL_URL
@@ -75,6 +74,13 @@ fn a_file_is_of_one_kind() {
         let file = SourceFile::from_bytes("compose.yaml", text.into());
         assert_eq!(((KIND.claims)(&file), (manifests::KIND.claims)(&file)), (compose, manifest), "{text:?}");
     }
+}
+
+#[test]
+fn a_variable_with_its_own_name_as_default_is_loaded_once() {
+    let expected = "3: compose-env compose:deploy/compose.yaml/api#QUEUE_TOKEN Literal\n\
+                    3: compose:deploy/compose.yaml/api loads QUEUE_TOKEN from compose:deploy/compose.yaml/api#QUEUE_TOKEN";
+    assert_eq!(service("environment: {QUEUE_TOKEN: '${QUEUE_TOKEN:-battery-9}'}"), expected);
 }
 
 #[test]
