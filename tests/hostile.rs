@@ -1,7 +1,9 @@
 //! Bad input: a clear message or gap, no panic, and nothing else lost.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -33,6 +35,13 @@ fn one_gap(folder: &Path, source: &str, reason: &str, message: &str) {
     let gap = &gaps[0];
     assert_eq!((gap["source"].as_str(), gap["reason"].as_str()), (Some(source), Some(reason)), "{gap:#}");
     assert!(gap["message"].as_str().is_some_and(|text| text.contains(message)), "{gap:#}");
+}
+
+#[test]
+fn a_file_name_that_is_not_utf_8() {
+    let folder = tree([GOOD]);
+    fs::write(folder.path().join(OsStr::from_bytes(b"caf\xe9.env")), "API_KEY=whisper-lantern-43\n").expect("a file");
+    one_gap(folder.path(), "caf\u{fffd}.env", "unsupported", "not UTF-8");
 }
 
 #[test]

@@ -139,6 +139,15 @@ pub fn discover(root: &Path, config: &InventoryConfig, tick: &dyn Fn()) -> Resul
         if kinds.is_empty() {
             continue;
         }
+        if entry.path().strip_prefix(root).is_ok_and(|below| below.to_str().is_none()) {
+            let gap = Gap::at(
+                Location::of_file(&path),
+                GapReason::Unsupported,
+                "the name of the file is not UTF-8 (� stands for what is not), and the file was not read",
+            );
+            discovery.gaps.push(gap.hint("rename the file or the folder that it is in"));
+            continue;
+        }
         if entry.file_type().is_symlink()
             && let Some(gap) = refused_link(&inside, &entry, &path)
         {
