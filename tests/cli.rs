@@ -173,3 +173,32 @@ fn init_writes_a_config_that_scans_the_same() {
     assert!(again.stderr.contains("--force"));
     assert_eq!(Keytrail::new(folder.path()).args(["init", "--force"]).run().status, Some(0));
 }
+
+#[test]
+fn a_scan_as_of_a_past_day_sees_what_was_there_then() {
+    let version = |number: u32, at: &str| {
+        format!("\"{number}\":{{\"created_time\":\"{at}T08:00:00Z\",\"deletion_time\":\"\",\"destroyed\":false}}")
+    };
+    let entry = |path: &str, versions: &[String]| {
+        format!(
+            "{{\"path\":\"secret/{path}\",\"keys\":[\"MAILER_TOKEN\"],\"metadata\":{{\"current_version\":{},\"versions\":{{{}}}}}}}\n",
+            versions.len(),
+            versions.join(",")
+        )
+    };
+    let export = entry("old", &[version(1, "2025-01-01"), version(2, "2026-11-01")])
+        + &entry("new", &[version(1, "2026-11-01")]);
+    let config = "[[store]]\nname = \"vault\"\nkind = \"vault-export\"\npaths = [\"vault.jsonl\"]\n\n[[secret]]\nkey = \"MAILER_TOKEN\"\ncadence = \"90 days\"\n";
+    let folder = tree([("vault.jsonl", export.as_str()), ("keytrail.toml", config)]);
+    let item = |day: &str| {
+        Keytrail::new(folder.path()).args(["inventory", "--format", "json", "--as-of", day]).run().json()[0].clone()
+    };
+    let then = item("2026-06-01");
+    assert_eq!(
+        (then["status"].as_str(), then["copies"].as_array().map(Vec::len)),
+        (Some("never-rotated"), Some(1)),
+        "{then:#}"
+    );
+    let now = item("2026-11-02");
+    assert_eq!(now["copies"].as_array().map(Vec::len), Some(2), "{now:#}");
+}

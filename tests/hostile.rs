@@ -159,3 +159,21 @@ fn a_folder_and_a_file_that_may_not_be_read() {
     assert_eq!(sources, [".env", "closed"], "{report:#}");
     assert_eq!(out.status, Some(1), "the good file still counts");
 }
+
+#[test]
+fn pipes_and_sockets_are_not_waited_for() {
+    let folder = tree([GOOD]);
+    for name in [".env", "a.yaml", ".env.schema"] {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("b.env")).expect("a socket");
+    let gaps = gaps(folder.path());
+    let sources: Vec<&str> = gaps.iter().filter_map(|gap| gap["source"].as_str()).collect();
+    assert_eq!(sources, [".env", ".env.schema", "a.yaml", "b.env"], "{gaps:#?}");
+    for args in [vec!["scan", "--config", ".env"], vec!["scan", "--baseline", "a.yaml"]] {
+        let out = Keytrail::new(folder.path()).args(&args).run();
+        assert_eq!(out.status, Some(2), "{args:?}");
+        assert!(out.stderr.contains("not a regular file"), "{}", out.stderr);
+    }
+}

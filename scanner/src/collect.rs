@@ -4,7 +4,10 @@ use std::path::Path;
 
 use futures::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
-use keytrail_rules::model::{Facts, FingerprintKey, Gap, GapReason, Location, Snapshot, Time};
+use keytrail_rules::model::{
+    Facts, FingerprintKey, Gap, GapReason, Location, SecretCopy, Snapshot, Time, VersionValue,
+};
+use keytrail_rules::value::{Shape, Value};
 
 use crate::config::Config;
 use crate::discover::{Found, discover};
@@ -23,6 +26,8 @@ pub struct Collection<'a> {
     pub config: &'a Config,
     /// The instant of the snapshot.
     pub as_of: Time,
+    /// Whether that instant was asked for, rather than being now.
+    pub is_past: bool,
     /// Whether what is seen is written to the state.
     pub record: bool,
     /// Where progress is shown.
@@ -42,6 +47,9 @@ impl Collection<'_> {
         facts.declarations.extend(self.config.declarations.iter().cloned());
         for store in self.read_stores(&key).await {
             facts.extend(store);
+        }
+        if self.is_past {
+            facts.copies = facts.copies.into_iter().filter_map(|copy| as_it_was(copy, self.as_of)).collect();
         }
         let mut sightings = match &state {
             Some(state) => state.sightings(&key.id()).await?,
@@ -73,7 +81,7 @@ impl Collection<'_> {
     }
 
     fn read_file(&self, found: &Found, key: &FingerprintKey) -> Facts {
-        let reader = Reader { key, generated: found.generated };
+        let reader = Reader { key, generated: found.generated, as_of: self.as_of };
         let file = match SourceFile::read(self.root, &found.path) {
             Ok(file) => file,
             Err(gap) => return inventory::read_without_content(&found.kinds, self.root, &found.path, &reader, gap),
@@ -98,7 +106,7 @@ impl Collection<'_> {
     }
 
     async fn read_stores(&self, key: &FingerprintKey) -> Vec<Facts> {
-        let reader = Reader { key, generated: false };
+        let reader = Reader { key, generated: false, as_of: self.as_of };
         let reads = self.config.stores.iter().filter_map(|store| {
             // The config has checked the kind.
             let kind = StoreKind::find(&store.kind)?;
@@ -110,6 +118,21 @@ impl Collection<'_> {
         }
         join_all(reads).await
     }
+}
+
+/// A copy as it was at an instant: without the versions that were written later. `None`, if it was not there yet.
+fn as_it_was(mut copy: SecretCopy, as_of: Time) -> Option<SecretCopy> {
+    let newest = copy.history.versions.len();
+    copy.history.versions.retain(|version| version.created_at <= as_of);
+    if copy.history.versions.len() == newest {
+        return Some(copy);
+    }
+    copy.value = match &copy.history.versions.last()?.value {
+        VersionValue::Absent => return None,
+        VersionValue::Unread => Value::unread(),
+        VersionValue::Read(value) => Value { fingerprint: Some(value.clone()), ..Value::of_shape(Shape::Literal) },
+    };
+    Some(copy)
 }
 
 /// What of the facts the state keeps: which value lies where.

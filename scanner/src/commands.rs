@@ -61,6 +61,7 @@ fn collect(cli: &Cli, args: &SourceArgs) -> Result<(keytrail_rules::model::Snaps
         root: &args.path,
         config: &config,
         as_of: args.as_of.unwrap_or_else(now),
+        is_past: args.as_of.is_some(),
         record: args.as_of.is_none() || args.record,
         progress: &bar,
     };

@@ -7,13 +7,14 @@ mod error;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keytrail_rules::model::{Declaration, Environment, Location};
 use keytrail_rules::policy::Policy;
+
+use crate::source::open_regular;
 
 pub use error::ConfigErrors;
 
@@ -73,10 +74,9 @@ fn read_text(path: &Path, name: &str) -> Result<String, ConfigErrors> {
             "check the path and its permissions",
         )
     };
-    let file = File::open(path).map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
+    let Some((file, _)) = open_regular(path).map_err(unreadable)? else {
         return Err(ConfigErrors::unreadable(name, "the config is not a regular file", "name a file"));
-    }
+    };
     let mut bytes = Vec::new();
     file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_CONFIG_BYTES {

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use keytrail_rules::model::{Environment, FingerprintKey, Gap, GapReason, Location, Secret};
+use keytrail_rules::model::{Environment, FingerprintKey, Gap, GapReason, Location, Secret, Time};
 use keytrail_rules::value::Value;
 use zeroize::Zeroize;
 
@@ -48,11 +48,9 @@ impl SourceFile {
             }
             _ => gap(GapReason::Unreachable, format!("the file cannot be read: {error}")),
         };
-        let file = File::open(root.join(path)).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
+        let Some((file, metadata)) = open_regular(&root.join(path)).map_err(unreadable)? else {
             return Err(gap(GapReason::Unsupported, "not a regular file".into()));
-        }
+        };
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or(0) + 1);
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
@@ -236,6 +234,12 @@ impl<'a> FileGaps<'a> {
     }
 }
 
+/// Opens a regular file; `None` for anything else. It looks before it opens: opening a pipe would wait for its writer.
+pub(crate) fn open_regular(path: &Path) -> std::io::Result<Option<(File, Metadata)>> {
+    let metadata = path.metadata()?;
+    if metadata.is_file() { Ok(Some((File::open(path)?, metadata))) } else { Ok(None) }
+}
+
 #[cfg(unix)]
 fn mode(metadata: &Metadata) -> Option<u32> {
     Some(std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777)
@@ -253,6 +257,8 @@ pub struct Reader<'a> {
     pub key: &'a FingerprintKey,
     /// Whether the file at hand is generated from the schema.
     pub generated: bool,
+    /// The instant that is scanned as of.
+    pub as_of: Time,
 }
 
 impl Reader<'_> {

@@ -54,7 +54,11 @@ fn held(root: &Path) -> Result<BTreeMap<&'static str, Vec<String>>, Error> {
         };
         for kind in &found.kinds {
             let holds = || {
-                let facts = inventory::read(kind, &file, &Reader { key: &key, generated: false });
+                let facts = inventory::read(
+                    kind,
+                    &file,
+                    &Reader { key: &key, generated: false, as_of: chrono::DateTime::UNIX_EPOCH },
+                );
                 facts.scope.iter().any(|scope| scope.held > 0)
             };
             if (kind.claims)(&file) && holds() {

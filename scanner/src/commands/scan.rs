@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use keytrail_reporters::{Format, Options};
@@ -14,6 +15,7 @@ use super::{Status, collect, print, use_color};
 use crate::cli::{Cli, FailOn, ScanArgs};
 use crate::error::Error;
 use crate::repository;
+use crate::source::open_regular;
 
 /// A format and where its bytes go; `None` is standard output.
 type Output = (&'static Format, Option<PathBuf>);
@@ -93,7 +95,12 @@ fn outputs(args: &ScanArgs) -> Result<Vec<Output>, Error> {
 }
 
 fn read_baseline(file: &Path) -> Result<BTreeSet<String>, Error> {
-    let bytes = fs::read(file).map_err(|error| Error::Read(file.to_owned(), error))?;
+    let unreadable = |error| Error::Read(file.to_owned(), error);
+    let Some((mut open, _)) = open_regular(file).map_err(unreadable)? else {
+        return Err(unreadable(std::io::Error::other("not a regular file")));
+    };
+    let mut bytes = Vec::new();
+    open.read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(keytrail_reporters::baseline(&bytes)?)
 }
 

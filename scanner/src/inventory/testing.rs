@@ -14,7 +14,11 @@ pub(super) fn fixture(path: &str) -> SourceFile {
 }
 
 pub(super) fn read(kind: &FileKind, file: &SourceFile) -> Facts {
-    super::read(kind, file, &Reader { key: &FingerprintKey::new([7; 32]), generated: false })
+    super::read(
+        kind,
+        file,
+        &Reader { key: &FingerprintKey::new([7; 32]), generated: false, as_of: chrono::DateTime::UNIX_EPOCH },
+    )
 }
 
 pub(super) fn read_text(kind: &FileKind, path: &str, text: impl AsRef<[u8]>) -> Facts {

@@ -33,7 +33,6 @@ mod walk;
 
 use std::sync::atomic::AtomicUsize;
 
-use chrono::Utc;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use keytrail_rules::model::{Facts, Gap, ScopeEntry};
@@ -113,7 +112,7 @@ async fn read_mounts(
         return Err(Failed { what, ..lost });
     }
 
-    let contents = Contents { session, config, reader, now: Utc::now() };
+    let contents = Contents { session, config, reader, now: reader.as_of };
     let mut paths = Vec::with_capacity(total);
     for (mount, listing) in &listings {
         found.missed.extend(listing.missed.iter().cloned());

@@ -25,7 +25,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Utc;
 use futures::FutureExt;
 use keytrail_rules::model::{
     CopyKind, Environment, Facts, Gap, GapReason, History, Location, Place, ScopeEntry, SecretCopy, Time,
@@ -37,13 +36,13 @@ use serde_json::value::RawValue;
 use super::vault::metadata::{Metadata, is_there};
 use super::{StoreKind, files_of};
 use crate::config::StoreConfig;
-use crate::source::{Reader, SourceFile};
+use crate::source::SourceFile;
 
 /// Files that were exported from Vault or OpenBao.
 pub static KIND: StoreKind = StoreKind {
     name: "vault-export",
     requires: &["paths"],
-    read: |config, _: &Reader<'_>| std::future::ready(read(config, Utc::now())).boxed(),
+    read: |config, reader| std::future::ready(read(config, reader.as_of)).boxed(),
 };
 
 /// After so many broken objects a file is left: it is no export.

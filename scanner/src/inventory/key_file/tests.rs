@@ -61,8 +61,11 @@ fn the_mode_of_a_key_is_read() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
         let file = SourceFile::read(root.path(), name).expect("a file");
         assert_eq!((KIND.claims)(&file), expected, "{name}");
-        let facts =
-            crate::inventory::read(&KIND, &file, &Reader { key: &FingerprintKey::new([7; 32]), generated: false });
+        let facts = crate::inventory::read(
+            &KIND,
+            &file,
+            &Reader { key: &FingerprintKey::new([7; 32]), generated: false, as_of: chrono::DateTime::UNIX_EPOCH },
+        );
         let modes: Vec<_> =
             facts.key_files.iter().map(|key| (key.file.as_str(), key.mode, key.holds.as_str())).collect();
         assert_eq!(modes, if expected { vec![(name, mode, "private key")] } else { vec![] });
