@@ -21,7 +21,7 @@ fn a_believable_compose_file() {
     insta::assert_snapshot!(holdings(&read(&KIND, &file)), @"
     17: compose-env compose:compose/docker-compose.prod.yml/api#ADMIN_TOKEN [production] Literal, a long random token
     18: compose-env compose:compose/docker-compose.prod.yml/api#LOG_LEVEL [production] Literal
-    20: compose-env compose:compose/docker-compose.prod.yml/api#MAIL_URL [production] Literal, a URL with a password in it
+    20: compose-env compose:compose/docker-compose.prod.yml/api#MAIL_URL [production] Literal, a URL or connection string with a password in it
     21: compose-env compose:compose/docker-compose.prod.yml/api#DEBUG [production] Literal
     23: compose-env compose:compose/docker-compose.prod.yml/api#PRICE [production] Literal
     8: compose-env compose:compose/docker-compose.prod.yml/api#TZ [production] Literal

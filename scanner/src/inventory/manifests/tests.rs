@@ -16,14 +16,14 @@ fn a_believable_manifest() {
     insta::assert_snapshot!(holdings(&read(&KIND, &file)), @"
     9: kubernetes-secret kubernetes:shop-production/secret/shop-database#username [production] Literal
     10: kubernetes-secret kubernetes:shop-production/secret/shop-database#password [production] Literal, a long random token
-    11: kubernetes-secret kubernetes:shop-production/secret/shop-database#url [production] Literal, a URL with a password in it
+    11: kubernetes-secret kubernetes:shop-production/secret/shop-database#url [production] Literal, a URL or connection string with a password in it
     12: kubernetes-secret kubernetes:shop-production/secret/shop-database#keystore.p12 [production] Literal
     13: kubernetes-secret kubernetes:shop-production/secret/shop-database#spare [production] Placeholder
     15: kubernetes-secret kubernetes:shop-production/secret/shop-database#jwt-signing-key [production] Reference
     16: kubernetes-secret kubernetes:shop-production/secret/shop-database#session_key [production] Encrypted
     17: kubernetes-secret kubernetes:shop-production/secret/shop-database#empty [production] Empty
     25: config-map kubernetes:shop-production/configmap/shop-config#LOG_LEVEL [production] Literal
-    26: config-map kubernetes:shop-production/configmap/shop-config#PAYMENT_URL [production] Literal, a URL with a password in it
+    26: config-map kubernetes:shop-production/configmap/shop-config#PAYMENT_URL [production] Literal, a URL or connection string with a password in it
     27: config-map kubernetes:shop-production/configmap/shop-config#FEATURES [production] Literal
     38: sealed-secret kubernetes:shop-production/secret/shop-mail#SMTP_PASSWORD [production] Encrypted
     80: external-secret kubernetes:shop-production/secret/shop-stripe#api_key [production] Reference
@@ -102,7 +102,7 @@ fn the_template_of_a_sealed_secret_is_in_plain_text() {
     5: sealed-secret kubernetes:default/secret/a#k Encrypted
     8: kubernetes-secret kubernetes:default/secret/a#TOKEN Literal, a long random token
     9: kubernetes-secret kubernetes:default/secret/a#url Reference
-    10: kubernetes-secret kubernetes:default/secret/a#other Literal, a URL with a password in it
+    10: kubernetes-secret kubernetes:default/secret/a#other Literal, a URL or connection string with a password in it
     ");
 }
 

@@ -68,7 +68,7 @@ fn literals_of_env_are_copies_at_every_level() {
     10: workload-env github:.github/workflows/ci.yml/a/container#C [production] Literal
     13: workload-env github:.github/workflows/ci.yml/a/services/db#D [production] Literal
     15: workload-env github:.github/workflows/ci.yml/a/1#S [production] Literal
-    18: workload-env github:.github/workflows/ci.yml/a/load#URL [production] Literal, a URL with a password in it
+    18: workload-env github:.github/workflows/ci.yml/a/load#URL [production] Literal, a URL or connection string with a password in it
     21: workload-env github:.github/workflows/ci.yml/a/load#NOTHING [production] Empty
     2: workload-env github:.github/workflows/ci.yml#API_KEY Literal, a long random token
     3: github-secret github:actions#K Unread
