@@ -82,6 +82,24 @@ fn several_formats_come_out_of_one_run() {
 }
 
 #[test]
+fn the_plan_stays_out_of_a_report_for_programs() {
+    let folder = tree([("secret.yaml", MANIFEST)]);
+    let scan = |args: &[&str]| {
+        let fix = ["scan", "--fix", "--dry-run", "--fail-on", "never", "--as-of", "2026-06-01"];
+        Keytrail::new(folder.path()).args([&fix, args].concat()).run()
+    };
+    let table = scan(&["-f", "table"]);
+    assert!(table.stderr.is_empty(), "{}", table.stderr);
+    for format in ["json", "sarif"] {
+        let piped = scan(&["-f", format]);
+        assert!(piped.json().is_object());
+        assert!(!piped.stderr.is_empty() && table.stdout.ends_with(&piped.stderr), "{}", piped.stderr);
+        let filed = scan(&["-f", "table", "-f", &format!("{format}=report")]);
+        assert_eq!((filed.stdout, filed.stderr), (table.stdout.clone(), String::new()), "{format}");
+    }
+}
+
+#[test]
 fn what_the_baseline_has_does_not_count() {
     let folder = tree([("secret.yaml", MANIFEST)]);
     let scan = |args: &[&str]| Keytrail::new(folder.path()).args([&["scan", "--format", "json"], args].concat()).run();

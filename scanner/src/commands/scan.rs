@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use keytrail_reporters::{Format, Options};
@@ -45,6 +45,8 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         repository: repository::of_workflow(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         ..options(false, args.verbose, status.code())
     };
+    // A program that reads the report must not find the plan behind it.
+    let is_piped = outputs.iter().any(|(format, file)| file.is_none() && format.name != "table");
     for (format, file) in outputs {
         let to_terminal = file.is_none() && use_color(cli.color);
         let options =
@@ -56,7 +58,13 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         }
     }
     if args.fix {
-        print(keytrail_rotation::plan::Plan::new(&report).render().as_bytes())?;
+        let plan = keytrail_rotation::plan::Plan::new(&report).render();
+        if is_piped {
+            // Nobody is left to be told if standard error is gone.
+            let _ = std::io::stderr().write_all(plan.as_bytes());
+        } else {
+            print(plan.as_bytes())?;
+        }
     }
     Ok(status)
 }
