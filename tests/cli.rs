@@ -82,6 +82,20 @@ fn several_formats_come_out_of_one_run() {
 }
 
 #[test]
+fn no_output_is_left_out_and_a_dash_is_standard_output() {
+    let folder = tree([("secret.yaml", MANIFEST)]);
+    let out = Keytrail::new(folder.path()).args(["scan", "-f", "json=a.json", "-o", "b.json"]).run();
+    assert_eq!(out.status, Some(2));
+    assert!(out.stderr.contains("--output"), "{}", out.stderr);
+    assert!(!folder.path().join("a.json").exists());
+    for args in [vec!["-f", "json=-"], vec!["-f", "json", "-o", "-"]] {
+        let out = Keytrail::new(folder.path()).args([vec!["scan"], args.clone()].concat()).run();
+        assert_eq!(out.json()["schema"], "keytrail/report/v1", "{args:?}");
+    }
+    assert!(!folder.path().join("-").exists());
+}
+
+#[test]
 fn the_plan_stays_out_of_a_report_for_programs() {
     let folder = tree([("secret.yaml", MANIFEST)]);
     let scan = |args: &[&str]| {

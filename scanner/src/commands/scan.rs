@@ -79,11 +79,18 @@ pub(super) fn options(color: bool, verbose: bool, exit_code: u8) -> Options {
 /// The formats of `--format` and their files.
 fn outputs(args: &ScanArgs) -> Result<Vec<Output>, Error> {
     let mut outputs: Vec<Output> = Vec::new();
+    if args.output.is_some() && args.format.iter().all(|wanted| wanted.contains('=')) {
+        return Err(Error::usage(
+            "--output names a file, and every format has its own",
+            "leave --output out, or name a format without a file",
+        ));
+    }
     for wanted in &args.format {
         let (name, file) = match wanted.split_once('=') {
             Some((name, file)) => (name, Some(PathBuf::from(file))),
             None => (wanted.as_str(), args.output.clone()),
         };
+        let file = file.filter(|file| file.as_os_str() != "-");
         let known = || keytrail_reporters::FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
         let format = Format::find(name).ok_or_else(|| {
             Error::usage(
