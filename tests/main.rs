@@ -6,6 +6,9 @@
 mod checks;
 mod cli;
 mod estate;
+#[path = "fuzz/src/lib.rs"]
+mod fuzz;
+mod fuzz_seeds;
 mod hostile;
 mod planted;
 mod sarif;

@@ -292,6 +292,7 @@ fn parse_counted(text: &str) -> Option<Period> {
             "d" | "day" | "days" => (4, &mut days, 1),
             "h" | "hr" | "hrs" | "hour" | "hours" => (5, &mut seconds, 3_600),
             "min" | "mins" | "minute" | "minutes" => (6, &mut seconds, 60),
+            "s" | "sec" | "secs" | "second" | "seconds" => (7, &mut seconds, 1),
             _ => return None,
         };
         if rank <= last_rank {

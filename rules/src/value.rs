@@ -330,10 +330,10 @@ pub fn url_password(text: &str) -> Option<Secret> {
 
 /// Whether a connection string has a literal password: `Server=db;User Id=app;Password=…`.
 fn has_password_field(text: &str) -> bool {
-    text.split(';').filter_map(|field| field.split_once('=')).any(|(name, value)| {
-        let name = name.trim().to_lowercase();
-        text.contains(';') && matches!(name.as_str(), "password" | "pwd") && shape(value) == Shape::Literal
-    })
+    let is_password = |name: &str| ["password", "pwd"].iter().any(|known| name.trim().eq_ignore_ascii_case(known));
+    text.contains(';')
+        && (text.split(';').filter_map(|field| field.split_once('=')))
+            .any(|(name, value)| is_password(name) && shape(value) == Shape::Literal)
 }
 
 fn percent_decode(text: &str) -> String {

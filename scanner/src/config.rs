@@ -55,8 +55,16 @@ impl Config {
             return Ok(Self::default());
         }
         let name = display_path(root, &path);
-        let text = read_text(&path, &name)?;
-        document::read(&text, &name, root, &document::Names::of_this_build())
+        Self::parse(&read_text(&path, &name)?, &name, root)
+    }
+
+    /// Reads the text of a config, which messages and locations call `file`. No file is read: paths are only taken as
+    /// relative to `root`.
+    ///
+    /// # Errors
+    /// Every mistake of the text, each with its line.
+    pub fn parse(text: &str, file: &str, root: &Path) -> Result<Self, ConfigErrors> {
+        document::read(text, file, root, &document::Names::of_this_build())
     }
 }
 

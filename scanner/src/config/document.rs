@@ -1,5 +1,6 @@
 //! The tables of `keytrail.toml`.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -87,8 +88,9 @@ pub(super) fn read_logged(text: &str, file: &str, root: &Path, names: &Names, lo
 fn keep_certain(mistakes: &mut Vec<Mistake>, broken: &[Mistake], text: &str) {
     let unclosed = broken.iter().filter(|syntax| syntax.reason.contains("unclosed")).map(|syntax| syntax.span.start);
     let reliable = unclosed.min().unwrap_or(text.len());
-    let line = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count();
-    let broken_lines: Vec<usize> = broken.iter().map(|syntax| line(syntax.span.start)).collect();
+    let line_ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line = |at: usize| line_ends.partition_point(|end| *end < at);
+    let broken_lines: BTreeSet<usize> = broken.iter().map(|syntax| line(syntax.span.start)).collect();
     mistakes.retain(|mistake| {
         !mistake.missing && mistake.span.start < reliable && !broken_lines.contains(&line(mistake.span.start))
     });

@@ -96,27 +96,30 @@ fn render(file: &str, text: &str, mistake: &Mistake) -> String {
 /// Every byte becomes one `*`: places stay.
 fn mask(text: &str) -> String {
     #[expect(clippy::expect_used, reason = "the patterns are literals, and every test of a mistake compiles them")]
-    static PATTERNS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+    static PATTERNS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
         [
             r#"([A-Za-z0-9_-]+)["']?[ \t]*="#,
-            // Up to the host; or to the end, where that is neither a host nor a port.
-            r#":([^\s"'@]+)@|://[^\s"'/@:]*:([^\s"'/@]*[^\s"'/@0-9][^\s"'/@]*)"#,
+            // Up to the host; or to the end, where that is neither a host nor a port. As one pattern the two would take
+            // quadratic time: after each match of the second, the first is searched for to the end of the word.
+            r#":([^\s"'@]+)@"#,
+            r#"://[^\s"'/@:]*:([^\s"'/@]*[^\s"'/@0-9][^\s"'/@]*)"#,
             r#""""(?s:(.*?))(?:"""|\z)|'''(?s:(.*?))(?:'''|\z)|"((?:[^"\\\n]|\\.)*)|'([^'\n]*)"#,
         ]
         .map(|pattern| Regex::new(pattern).expect("a valid pattern"))
     });
-    let [assignment, password, string] = &*PATTERNS;
+    let [assignment, password, open_password, string] = &*PATTERNS;
+    let line_ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut covered = Vec::new();
     for found in assignment.captures_iter(text) {
         let start = found.get_match().end();
-        let end = end_of_value(text, start);
+        let end = end_of_value(text, start, &line_ends);
         let (key, value) = (found[1].to_lowercase(), &text[start..end]);
         if holds_secret(&key) || (key.ends_with("_env") && !begins_with_variable(value)) {
             covered.push(start..end);
         }
     }
     let inner = |found: regex::Captures<'_>| found.iter().skip(1).flatten().next().map(|inner| inner.range());
-    covered.extend(password.captures_iter(text).filter_map(inner));
+    covered.extend(password.captures_iter(text).chain(open_password.captures_iter(text)).filter_map(inner));
     let key = FingerprintKey::new([0; 32]);
     let gives_itself_away =
         |range: &Range<usize>| Value::observe(&Secret::from(&text[range.clone()]), &key).reveals.is_some();
@@ -129,10 +132,16 @@ fn mask(text: &str) -> String {
         start += line.len();
     }
     let mut bytes = text.as_bytes().to_vec();
-    for byte in covered.into_iter().flatten() {
-        if !b" \t\r\n\"'".contains(&bytes[byte]) {
-            bytes[byte] = b'*';
+    covered.sort_unstable_by_key(|range| range.start);
+    let mut done = 0;
+    for range in covered {
+        // Many values may end where the line does.
+        for byte in &mut bytes[range.start.max(done)..range.end.max(done)] {
+            if !b" \t\r\n\"'".contains(byte) {
+                *byte = b'*';
+            }
         }
+        done = done.max(range.end);
     }
     // Only whole characters were covered.
     String::from_utf8(bytes).unwrap_or_default()
@@ -147,8 +156,8 @@ fn holds_secret(key: &str) -> bool {
 
 fn begins_with_variable(value: &str) -> bool {
     let value = value.trim_start().trim_start_matches(['"', '\'']);
-    let end = value.find(['"', '\'']).unwrap_or(value.len());
-    is_variable_name(&value[..end])
+    let end = value.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(value.len());
+    (end == value.len() || value[end..].starts_with(['"', '\''])) && is_variable_name(&value[..end])
 }
 
 /// Whether a text can be the name of an environment variable, and does not look like a credential put in its place.
@@ -159,8 +168,8 @@ pub(super) fn is_variable_name(text: &str) -> bool {
         && Value::observe(&Secret::from(text), &FingerprintKey::new([0; 32])).reveals.is_none()
 }
 
-/// The end of the string that begins at `start`; of the line, for any other value.
-fn end_of_value(text: &str, start: usize) -> usize {
+/// The end of the string that begins at `start`; of the line, for any other value. Lines end at `line_ends`.
+fn end_of_value(text: &str, start: usize, line_ends: &[usize]) -> usize {
     let value = text[start..].trim_start();
     let start = text.len() - value.len();
     for quote in ["\"\"\"", "'''", "\"", "'"] {
@@ -170,5 +179,5 @@ fn end_of_value(text: &str, start: usize) -> usize {
             return start + end.map_or(value.len(), |end| end + 2 * quote.len());
         }
     }
-    start + value.find('\n').unwrap_or(value.len())
+    line_ends.get(line_ends.partition_point(|end| *end < start)).copied().unwrap_or(text.len())
 }

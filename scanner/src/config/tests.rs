@@ -218,6 +218,23 @@ fn many_mistakes_do_not_flood_the_terminal() {
 }
 
 /// A TOML table as JSON, with dates as the strings that they are written as.
+#[test]
+fn many_mistakes_take_linear_time() {
+    // Were the text or the line gone through for each of them, each of these would take minutes.
+    let count = 30_000;
+    for (text, start) in [
+        // Mistakes that are certain, before as many lines that are no TOML.
+        (format!("[[store]]\n{}{}", "x = 1\n".repeat(count), "a = \n".repeat(count)), "error: "),
+        // Values that all end where their line does.
+        (format!("a = {}", "{token=".repeat(count)), "error: "),
+        (format!("a = {}", "{token_env=".repeat(count)), "error: "),
+        (format!("a = \"{}\"", "://a:bb/".repeat(count)), "error: "),
+    ] {
+        let errors = parse(&text).expect_err("mistakes").to_string();
+        assert!(errors.starts_with(start));
+    }
+}
+
 fn to_json(table: &DeTable<'_>) -> Json {
     fn value(of: &DeValue<'_>) -> Json {
         match of {

@@ -73,19 +73,23 @@ fn read(config: &StoreConfig, now: Time) -> Facts {
 
 /// Reads a file into `facts`. Returns how many of its paths hold nothing now.
 fn read_file(config: &StoreConfig, path: &str, now: Time, facts: &mut Facts) -> u64 {
-    let file = match SourceFile::read(&config.root, path) {
-        Ok(file) => file,
+    match SourceFile::read(&config.root, path) {
+        Ok(file) => read_entries(config, &file, now, facts),
         Err(gap) => {
             facts.gaps.push(Gap { source: config.name.clone(), ..gap });
-            return 0;
+            0
         }
-    };
+    }
+}
+
+/// Reads the entries of a file into `facts`. Returns how many of its paths hold nothing at the instant `now`.
+pub fn read_entries(config: &StoreConfig, file: &SourceFile, now: Time, facts: &mut Facts) -> u64 {
     let gap = |line, message: String| {
         let at = Gap::at(file.at(line), GapReason::Malformed, message);
         Gap { source: config.name.clone(), ..at }
     };
     let (mut gone, mut broken) = (0, 0);
-    for (line, object) in objects(&file) {
+    for (line, object) in objects(file) {
         let entry = object.and_then(|raw| serde_json::from_str::<Entry>(raw.get()).ok());
         match entry.filter(|entry| !entry.path.trim_matches('/').is_empty()) {
             Some(entry) => gone += read_entry(config, &file.at(line), entry, now, facts),

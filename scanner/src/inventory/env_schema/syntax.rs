@@ -95,7 +95,7 @@ pub(super) enum Fault {
 /// Reads a file. Any text is read; a part that is broken does not break the lines after it. Decorators whose name is
 /// not among `known` are passed over.
 pub(super) fn parse<'a>(text: &'a str, known: &'static [&'static str]) -> impl Iterator<Item = Part<'a>> {
-    let mut lexer = Lexer { text, known, next: 0, end: 0, may_span: true, fault: None };
+    let mut lexer = Lexer { text, known, next: 0, end: 0, may_span: true, single_line_until: 0, fault: None };
     std::iter::from_fn(move || lexer.part())
 }
 
@@ -109,6 +109,9 @@ struct Lexer<'a> {
     /// Whether a value may span lines. After one that is never closed none may: each would be searched for to the
     /// end of the file.
     may_span: bool,
+    /// Brackets that open before this place may not span lines: they lie in those of a value that was none, and each
+    /// would be searched for up to there again.
+    single_line_until: usize,
     /// What is wrong with the part that was read last.
     fault: Option<(usize, Fault)>,
 }
@@ -270,6 +273,9 @@ impl<'a> Lexer<'a> {
                 return Ok((name.map_or_else(literal, ItemValue::Call), end));
             }
             // With more text after it, or a literal that is none (such as JSON), it is a bare value.
+            if self.end != line.1 {
+                self.single_line_until = self.end;
+            }
             (self.next, self.end) = line;
             if end.is_none() && name.is_some() {
                 return Err(Fault::OpenBracket);
@@ -304,7 +310,7 @@ impl<'a> Lexer<'a> {
             match byte {
                 b'(' | b'[' | b'{' => depth += 1,
                 b')' | b']' | b'}' => depth -= 1,
-                b'\n' if !self.may_span => return None,
+                b'\n' if !self.may_span || (!in_comment && open < self.single_line_until) => return None,
                 b'\n' => {
                     let line = &self.text[at + 1..];
                     let indent = line.len() - line.trim_start_matches([' ', '\t']).len();

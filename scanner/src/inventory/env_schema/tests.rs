@@ -173,7 +173,7 @@ fn many_blocks_take_linear_time() {
 
 #[test]
 fn hostile_files_take_linear_time() {
-    // Each of these takes hours if what is never closed is searched for again and again.
+    // Each of these takes hours if what is never closed, or in vain, is searched for again and again.
     let (long, many) = (1 << 19, 40_000);
     for text in [
         format!("A={}", "otter ".repeat(2 << 20)),
@@ -181,6 +181,8 @@ fn hostile_files_take_linear_time() {
         format!("key: A\nderived_from: {}", "a,".repeat(long)),
         "# @owner(\n".repeat(many) + "A=1",
         "A=fn(\n".repeat(many),
+        format!("{}{} x", "A=fn(\n".repeat(many), ")".repeat(many)),
+        format!("{}{} x", "A=[\n".repeat(many), "]".repeat(many)),
         "A=\"\"\"\nB=```\n".repeat(many),
         "A=\"\nB='\n".repeat(many),
         format!("# {}\nA=1", "@owner=x ".repeat(long / 8)),
