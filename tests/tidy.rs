@@ -49,12 +49,33 @@ fn crates_depend_in_the_direction_of_the_data() {
 
 #[test]
 fn rules_link_nothing_that_could_do_io() {
-    let allowed = ["chrono", "hmac", "serde", "sha2", "zeroize"].map(str::to_owned);
+    let allowed = [
+        "aho-corasick",
+        "chrono",
+        "hmac",
+        "memchr",
+        "regex",
+        "serde",
+        "serde_json",
+        "sha2",
+        "siphasher",
+        "toml",
+        "zeroize",
+    ]
+    .map(str::to_owned);
     let used = dependencies("rules");
     assert!(used.is_subset(&BTreeSet::from(allowed)), "{used:?}");
     let chrono = read(Path::new("Cargo.toml"));
     let line = chrono.lines().find(|line| line.starts_with("chrono = ")).expect("chrono");
     assert!(line.contains("default-features = false") && !line.contains("clock"), "rules must have no clock: {line}");
+}
+
+#[test]
+fn unsafe_code_stays_in_the_module_of_vector_instructions() {
+    for path in files().iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
+        let allowed = path.ends_with("rules/src/simd.rs") || path.ends_with("tests/tidy.rs");
+        assert!(allowed || !read(path).contains("allow(unsafe_code)"), "{}", path.display());
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod model;
 pub mod policy;
 pub mod report;
+pub mod search;
 pub mod text;
 pub mod value;
 
