@@ -336,7 +336,7 @@ async fn a_newer_schema_is_refused() {
         for mode in [Mode::ReadOnly, Mode::ReadWrite] {
             let refused = fresh.open(mode).await.unwrap_err();
             assert!(matches!(refused, StateError::Newer { found: 99, known: 1, .. }), "{refused}");
-            assert!(refused.to_string().ends_with("has schema 99; this Keytrail knows schemas up to 1"), "{refused}");
+            assert!(refused.to_string().ends_with("has schema 99; this Keytrail knows schemas up to 2"), "{refused}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use chrono::{SubsecRound, Utc};
 use keytrail_rules::model::Time;
+use keytrail_rules::text::visible;
 
 use crate::cli::{Cli, Color, Command, SourceArgs};
 use crate::collect::{Collection, progress};
@@ -13,6 +14,8 @@ use crate::error::Error;
 mod completions;
 mod init;
 mod inventory;
+mod leaks;
+mod output;
 mod rules;
 mod scan;
 
@@ -42,6 +45,7 @@ impl Status {
 pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
     match &cli.command {
         Command::Scan(args) => scan::run(cli, args),
+        Command::Leaks(args) => leaks::run(cli, args),
         Command::Inventory(args) => inventory::run(cli, args),
         Command::Rules { command } => rules::run(command.as_ref()),
         Command::Init(args) => init::run(args),
@@ -50,7 +54,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
 }
 
 /// Collects the snapshot of a command, and the config that it was collected under.
-fn collect(cli: &Cli, args: &SourceArgs) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
+fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
     let unreadable = |error| Error::Root(args.path.clone(), error);
     if !args.path.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(ErrorKind::NotADirectory.into()));
@@ -63,12 +67,20 @@ fn collect(cli: &Cli, args: &SourceArgs) -> Result<(keytrail_rules::model::Snaps
         as_of: args.as_of.unwrap_or_else(now),
         is_past: args.as_of.is_some(),
         record: args.as_of.is_none() || args.record,
+        known: None,
         progress: &bar,
+        warn: &|message| bar.suspend(|| warn(message)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let snapshot = runtime.map_err(Error::Runtime)?.block_on(collection.collect());
     bar.finish_and_clear();
     Ok((snapshot?, config))
+}
+
+/// Tells the user something on standard error.
+fn warn(message: &str) {
+    // Nobody is left to be told if standard error is gone.
+    let _ = writeln!(std::io::stderr(), "warning: {}", visible(message));
 }
 
 /// The time, in whole seconds: reports show no more.
