@@ -168,6 +168,12 @@ pub struct LeaksArgs {
     /// Search for the contents of this file as one value. May be given several times.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub value_file: Vec<PathBuf>,
+    /// Search for every value of this .env file. May be given several times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Vec<PathBuf>,
+    /// Search for known values only.
+    #[arg(long)]
+    pub no_detectors: bool,
     /// Let pass what this file has: .gitleaksignore, or a JSON report of gitleaks. May be given several times.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ignore_file: Vec<PathBuf>,
@@ -182,6 +188,7 @@ Examples:
   keytrail leaks --staged                    what is staged: for a pre-commit hook
   keytrail leaks --range origin/main..HEAD   what a pull request brings in
   keytrail leaks /var/log/app app.log.gz     logs, compressed or not
+  keytrail leaks --env-file .env             the values of a .env file as well, wherever they are
   kubectl logs -f deploy/api | keytrail leaks -
 
 Exit status: 0 nothing found, 1 found at or above --fail-on, 2 could not run, 3 some of it could not be read.
