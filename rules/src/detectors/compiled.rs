@@ -8,7 +8,7 @@ use super::spec::{Filter, Matcher, Spec, Target};
 /// What a detector runs.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    /// The token, or the value after a name.
+    /// The token; or the value after a name as group 1, with the byte after it.
     pub(super) regex: Regex,
     /// What drops a match.
     pub(super) deny: Vec<(Target, Regex)>,
@@ -22,11 +22,12 @@ impl Compiled {
     pub(super) fn new(spec: &Spec) -> Result<Self, String> {
         let Filter { deny, .. } = &spec.filter;
         let text = match &spec.matcher {
-            Matcher::Token { regex, .. } => regex,
-            Matcher::Named { value, .. } => value,
+            Matcher::Token { regex, .. } => regex.to_string(),
+            // Of several lengths that a value may have, the one that reaches its end is meant.
+            Matcher::Named { value, .. } => format!(r"({value})(?:[^A-Za-z0-9_+/~$%@-]|\z)"),
         };
         let deny = deny.iter().map(|deny| Ok((deny.target, compile(&deny.regex)?))).collect::<Result<_, String>>()?;
-        Ok(Self { regex: compile(text)?, deny })
+        Ok(Self { regex: compile(&text)?, deny })
     }
 }
 

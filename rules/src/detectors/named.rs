@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use regex_automata::Input;
 use regex_automata::meta::Regex;
-use regex_automata::{Anchored, Input};
 
 use super::examine::Place;
 use super::family::{BRIDGE_LENGTH, NAME_LENGTH};
@@ -12,7 +12,7 @@ use super::names::is_separator;
 use super::verdict::Verdict;
 
 /// Says each value that is assigned to the name at the place, where that name contains one of `names`; else once why
-/// there is none.
+/// there is none. `value` has the value as group 1, and the secret as the group after `group`.
 pub(super) fn examine(
     place: Place<'_>,
     window: &Range<usize>,
@@ -27,19 +27,21 @@ pub(super) fn examine(
         return say(Err(Verdict::NoName));
     }
     let last_start = (name.end + BRIDGE_LENGTH).min(window.end);
+    let mut captures = value.create_captures();
     let mut start = name.end;
     let mut met = false;
     while start < last_start {
-        let input = Input::new(text).span(start..window.end);
-        let Some(first) = value.search(&input).filter(|first| first.start() < last_start) else {
+        value.search_captures(&Input::new(text).span(start..window.end), &mut captures);
+        let Some(whole) = captures.get_group(1).filter(|whole| whole.start < last_start) else {
             break;
         };
-        if assigned(&text[name.end..first.start()]) && ends_value(text, first.end()) {
-            say(Ok(secret(text, first.range(), group, value)));
+        if assigned(&text[name.end..whole.start]) && ends_value(text, whole.end) {
+            let secret = captures.get_group(group + 1).unwrap_or(whole);
+            say(Ok(secret.start..secret.end));
             met = true;
-            start = first.end();
+            start = whole.end;
         } else {
-            start = next_word(text, first.start(), first.end());
+            start = next_word(text, whole.start, whole.end);
         }
     }
     if !met {
@@ -52,15 +54,6 @@ fn next_word(text: &[u8], start: usize, end: usize) -> usize {
     let word = text[start..end].iter().take_while(|byte| is_value_byte(**byte)).count();
     let rest = text[start + word..].iter().take(NAME_LENGTH).take_while(|byte| is_value_byte(**byte)).count();
     start + (word + rest).max(1)
-}
-
-fn secret(text: &[u8], whole: Range<usize>, group: usize, value: &Regex) -> Range<usize> {
-    if group == 0 {
-        return whole;
-    }
-    let mut captures = value.create_captures();
-    value.search_captures(&Input::new(text).span(whole.clone()).anchored(Anchored::Yes), &mut captures);
-    captures.get_group(group).map_or(whole, |span| span.start..span.end)
 }
 
 /// The name that the literal is a part of.

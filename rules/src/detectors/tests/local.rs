@@ -50,7 +50,7 @@ fn edit(detectors: &Detectors, text: &mut Vec<u8>, found: &mut Hits, range: Rang
     let shift = |at: usize| if at >= range.end { at - range.len() + with.len() } else { at };
     let moved = |depends: &Range<usize>| shift(depends.start)..shift(depends.end);
     let untouched = |depends: &Range<usize>, length: usize| {
-        !meets(depends, &range) && !(depends.end == length && range.end == length)
+        !(meets(depends, &range) || depends.end == length && range.end == length)
     };
     let length = text.len();
     let mut carried: Vec<Hit> = found.hits.drain(..).filter(|hit| untouched(&hit.depends, length)).collect();
