@@ -162,7 +162,7 @@ fn judge(
     if let Some(also) = &filter.also {
         let near = whole.start.saturating_sub(also.within).max(window.start)
             ..whole.end.saturating_add(also.within).min(window.end.max(whole.end));
-        let beside = [near.start..whole.start, whole.end..near.end];
+        let beside = [near.start..secret.start, secret.end..near.end];
         if !beside.into_iter().any(|part| has_any(&text[part], &also.literals)) {
             return Verdict::NothingNear;
         }

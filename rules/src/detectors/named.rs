@@ -40,8 +40,11 @@ pub(super) fn examine(
             say(Ok(secret.start..secret.end));
             met = true;
             start = whole.end;
-        } else {
+        } else if text[whole.start].is_ascii_alphanumeric() {
             start = next_word(text, whole.start, whole.end);
+        } else {
+            // Where a value may begin with `=`, the operator looks like one.
+            start = whole.start + 1;
         }
     }
     if !met {

@@ -12,19 +12,21 @@ pub(crate) fn squeeze(name: &str) -> String {
     name.bytes().filter(|byte| !is_separator(*byte)).map(|byte| char::from(byte.to_ascii_lowercase())).collect()
 }
 
-/// The spellings of a name by which it is found: with each separator, at most one of which is left in, since the
-/// longest pair of neighbouring words is rare enough.
+/// The spellings by which a name is found: its longest pair of neighbouring words, which is rare enough, with each
+/// separator and with the one that it is written with.
 pub(crate) fn literals(name: &str) -> Vec<Literal> {
     let lower = name.to_ascii_lowercase();
     let words: Vec<&str> =
-        lower.split(|c: char| c.is_ascii() && is_separator(c as u8)).filter(|w| !w.is_empty()).collect();
+        lower.split(|c: char| c.is_ascii() && is_separator(c as u8)).filter(|word| !word.is_empty()).collect();
     let pair = words.windows(2).max_by_key(|pair| pair[0].len() + pair[1].len());
-    let spellings = match (pair, words.as_slice()) {
+    let mut spellings: Vec<String> = match (pair, words.as_slice()) {
         (Some([first, second]), _) => {
-            ["", "_", "-", "."].iter().map(|separator| format!("{first}{separator}{second}")).collect()
+            ["", "_", "-", ".", "__"].iter().map(|separator| format!("{first}{separator}{second}")).collect()
         }
         (_, [only]) => vec![(*only).to_owned()],
         _ => Vec::new(),
     };
+    // Two underscores are rare: only where the name has them.
+    spellings.retain(|spelling| !spelling.contains("__") || lower.contains(spelling.as_str()));
     spellings.into_iter().map(|text| Literal { text: text.into(), any_case: true }).collect()
 }
