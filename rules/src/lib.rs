@@ -11,6 +11,7 @@ pub mod age;
 pub mod cadence;
 pub mod checks;
 pub mod inventory;
+pub mod known_values;
 pub mod model;
 pub mod policy;
 pub mod report;

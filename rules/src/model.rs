@@ -17,6 +17,7 @@ pub use finding::{Evidence, Finding, Severity};
 pub use gap::{Gap, GapReason};
 pub use key::Key;
 pub use place::{Location, Place};
+pub(crate) use secret::hex;
 pub use secret::{Fingerprint, FingerprintKey, Secret};
 pub use snapshot::{CodeUse, CodeUseKind, Facts, FileMode, Link, ScopeEntry, Sighting, Snapshot, Use, UseKind};
 
