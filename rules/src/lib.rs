@@ -12,6 +12,7 @@ pub mod cadence;
 pub mod checks;
 pub mod detectors;
 pub mod inventory;
+pub mod known_values;
 pub mod leaks;
 pub mod model;
 pub mod policy;

@@ -20,6 +20,7 @@ pub use gap::{Gap, GapReason};
 pub use key::Key;
 pub use leak::{Commit, Detected, Leak, Medium, Occurrence, Searched};
 pub use place::{Location, Place};
+pub(crate) use secret::hex;
 pub use secret::{Fingerprint, FingerprintKey, Secret};
 pub use severity::Severity;
 pub use snapshot::{CodeUse, CodeUseKind, Facts, FileMode, Link, ScopeEntry, Sighting, Snapshot, Use, UseKind};
