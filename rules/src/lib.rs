@@ -10,6 +10,7 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod detectors;
 pub mod inventory;
 pub mod model;
 pub mod policy;
