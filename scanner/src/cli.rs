@@ -226,10 +226,15 @@ pub struct InitArgs {
 pub enum RulesCommand {
     /// List every rule with its severity.
     List,
-    /// Say what a rule looks for, why it matters and how to fix it.
+    /// List every detector of leaked secrets with its severity.
+    Detectors,
+    /// Say what a rule or a detector looks for, why it matters and how to fix it.
     Explain {
-        /// The rule: overdue-rotation or KT2004.
+        /// The rule or detector: overdue-rotation, KT2004, github-personal-access-token; with --on, `all` as well.
         rule: String,
+        /// Say what the detector makes of this file, place by place: why each was kept or dropped. `-` is standard input.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        on: Option<PathBuf>,
     },
 }
 

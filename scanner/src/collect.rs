@@ -38,11 +38,12 @@ pub struct Collection<'a> {
 }
 
 impl Collection<'_> {
-    /// Reads everything. A source that cannot be read becomes a gap of the snapshot.
+    /// Reads everything, and gives the key of its fingerprints beside it. A source that cannot be read becomes a gap of
+    /// the snapshot.
     ///
     /// # Errors
     /// A config whose patterns are no globs, and a state that cannot be opened: without it ages would be wrong.
-    pub async fn collect(&self) -> Result<Snapshot, Error> {
+    pub async fn collect(&self) -> Result<(Snapshot, FingerprintKey), Error> {
         self.progress.set_message("looking for files");
         let discovery = discover(self.root, &self.config.inventory, &|| self.progress.tick())?;
         // A folder with nothing in it is most likely the wrong one.
@@ -73,7 +74,7 @@ impl Collection<'_> {
         if let Some(state) = state.filter(|_| mode == Mode::ReadWrite) {
             state.record(&key.id(), self.as_of, &seen(&facts)).await?;
         }
-        Ok(Snapshot { as_of: self.as_of, facts, sightings })
+        Ok((Snapshot { as_of: self.as_of, facts, sightings }, key))
     }
 
     /// The state, and the key of its fingerprints. Where the folder cannot be written, nothing is remembered.

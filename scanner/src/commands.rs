@@ -10,6 +10,8 @@ use crate::cli::{Cli, Color, Command, SourceArgs};
 use crate::collect::{Collection, progress};
 use crate::config::Config;
 use crate::error::Error;
+use crate::leaks::hunt;
+use crate::source::KnownSecrets;
 
 mod completions;
 mod init;
@@ -61,20 +63,28 @@ fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules:
     }
     let config = Config::load(&args.path, args.config.as_deref())?;
     let bar = progress(cli.quiet);
+    let known = KnownSecrets::default();
     let collection = Collection {
         root: &args.path,
         config: &config,
         as_of: args.as_of.unwrap_or_else(now),
         is_past: args.as_of.is_some(),
         record: args.as_of.is_none() || args.record,
-        known: None,
+        known: leaks.then_some(&known),
         progress: &bar,
         warn: &|message| bar.suspend(|| warn(message)),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let snapshot = runtime.map_err(Error::Runtime)?.block_on(collection.collect());
+    let snapshot = runtime()?.block_on(collection.collect());
+    let (mut snapshot, key) = snapshot?;
+    if leaks {
+        hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar)?;
+    }
     bar.finish_and_clear();
-    Ok((snapshot?, config))
+    Ok((snapshot, config))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Error::Runtime)
 }
 
 /// Tells the user something on standard error.
