@@ -18,6 +18,7 @@ pub mod model;
 pub mod policy;
 pub mod report;
 pub mod search;
+mod simd;
 pub mod searcher;
 pub mod text;
 pub mod value;
