@@ -17,6 +17,7 @@ use std::ops::Range;
 
 use zeroize::Zeroize;
 
+use crate::decode;
 use crate::model::Secret;
 use crate::search::{Found, Hit, Hits, LongAnchor, Search};
 use classify::classify;
@@ -53,8 +54,8 @@ impl Audit {
 
 /// Patterns from this length on are searched for in fewer places. In bytes.
 const LONG_PATTERN: usize = 20;
-/// What is searched for one bucket, and then for the next. In bytes.
-const STEP: usize = 16 << 10;
+/// What is searched at once, so that it stays in the cache for all the ways to look at it. In bytes.
+const STEP: usize = 32 << 10;
 
 /// Whose spelling a pattern is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,16 +222,14 @@ impl KnownValues {
     /// The values in and around `changed`, in the text as it is: nothing is decoded.
     pub fn search_plain(&self, text: &[u8], changed: Range<usize>, found: &mut impl FnMut(PlainHit)) {
         self.names.search_short(text, changed.clone(), &self.prover, &mut |hit| found(hit.in_text(text)));
-        // In steps that leave the text in the first-level cache for the second bucket.
-        for start in changed.clone().step_by(STEP) {
-            let step = start..changed.end.min(start + STEP);
-            self.buckets.iter().for_each(|bucket| self.search_bucket(bucket, text, step.clone(), found));
+        for bucket in &self.buckets {
+            self.search_bucket(bucket, text, changed.clone(), found);
         }
     }
 
-    fn search_bucket(&self, bucket: &Bucket, text: &[u8], step: Range<usize>, found: &mut impl FnMut(PlainHit)) {
+    fn search_bucket(&self, bucket: &Bucket, text: &[u8], changed: Range<usize>, found: &mut impl FnMut(PlainHit)) {
         let longest = if self.names.is_empty() { bucket.longest } else { MAX_SPAN };
-        bucket.grams.candidates(text, step, longest, &mut |pattern, start| {
+        bucket.grams.candidates(text, changed, longest, &mut |pattern, start| {
             let (proof, owner) = &bucket.patterns[pattern];
             let value = start..start + proof.length();
             let Some(bytes) = text.get(value.clone()) else { return };
@@ -248,23 +247,37 @@ impl KnownValues {
 }
 
 impl Search for KnownValues {
-    type Scratch = ();
+    type Scratch = decode::Scratch;
 
     fn margin(&self) -> usize {
         MAX_PATTERN
     }
 
     fn reach(&self) -> usize {
-        MAX_SPAN
+        MAX_SPAN.max(decode::REACH)
     }
 
-    fn search(&self, text: &[u8], changed: Range<usize>, (): &mut (), out: &mut Hits) {
-        self.search_plain(text, changed, &mut |hit| {
-            out.hits.push(Hit { found: Found::Known(hit.id), value: hit.value, depends: hit.depends, decoded: None });
-        });
+    fn search(&self, text: &[u8], changed: Range<usize>, scratch: &mut decode::Scratch, out: &mut Hits) {
+        let mut push = |id: u32, value: Range<usize>, depends: Range<usize>| {
+            out.hits.push(Hit { found: Found::Known(id), value, depends, decoded: None });
+        };
+        for start in changed.clone().step_by(STEP) {
+            let step = start..changed.end.min(start + STEP);
+            self.search_plain(text, step.clone(), &mut |hit| push(hit.id, hit.value, hit.depends));
+            decode::for_each_decoded(text, step, scratch, &mut |decoded| {
+                self.search_plain(decoded.bytes(), 0..decoded.bytes().len(), &mut |hit| {
+                    if let (Some(value), Some(Range { start, end })) =
+                        (decoded.origin(hit.value), decoded.origin(hit.depends))
+                    {
+                        let depends = start.saturating_sub(decode::CONTEXT)..text.len().min(end + decode::CONTEXT);
+                        push(hit.id, value, depends);
+                    }
+                });
+            });
+        }
     }
 
-    fn recheck(&self, _text: &[u8], _anchor: &LongAnchor, (): &mut (), _out: &mut Hits) {
+    fn recheck(&self, _text: &[u8], _anchor: &LongAnchor, _scratch: &mut decode::Scratch, _out: &mut Hits) {
         // A known value is no long anchor.
     }
 

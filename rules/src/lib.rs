@@ -10,12 +10,14 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod decode;
 pub mod inventory;
 pub mod known_values;
 pub mod model;
 pub mod policy;
 pub mod report;
 pub mod search;
+mod simd;
 pub mod text;
 pub mod value;
 
