@@ -17,11 +17,12 @@ use std::ops::Range;
 
 use zeroize::Zeroize;
 
+use crate::decode;
 use crate::model::Secret;
 use crate::search::{Found, Hit, Hits, LongAnchor, Search};
 use classify::classify;
 use grams::{Grams, Keys};
-use near::{MAX_SPAN, Names, NearHit};
+use near::{MAX_SPAN, Names};
 use proof::{Proof, Prover, sip, words};
 use spellings::{Bytes, MAX_PATTERN, spellings};
 
@@ -50,6 +51,11 @@ impl Audit {
         }
     }
 }
+
+/// Patterns from this length on are searched for in fewer places. In bytes.
+const LONG_PATTERN: usize = 20;
+/// What is searched at once, so that it stays in the cache for all the ways to look at it. In bytes.
+const STEP: usize = 32 << 10;
 
 /// Whose spelling a pattern is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,11 +128,10 @@ impl Builder {
         self.names.finish();
         let [first, second] = words(&self.key, b"keytrail/known-values/filter");
         let keys = Keys { first: first | 1, second: second | 1, gram: sip(&self.key, b"keytrail/known-values/gram") };
-        let texts: Vec<&[u8]> = patterns.iter().map(|(text, _)| text.as_slice()).collect();
+        let (long, short): (Vec<_>, Vec<_>) =
+            patterns.iter().partition::<Vec<_>, _>(|(text, _)| text.len() >= LONG_PATTERN);
         KnownValues {
-            grams: Grams::new(&texts, keys),
-            longest: texts.iter().map(|text| text.len()).max().unwrap_or(0),
-            patterns: patterns.iter().map(|(text, owner)| (self.prover.prove(text), *owner)).collect(),
+            buckets: [short, long].map(|patterns| Bucket::new(&patterns, keys.clone(), &self.prover)),
             names: std::mem::take(&mut self.names),
             prover: Prover::new(&self.key),
             audit: std::mem::take(&mut self.audit),
@@ -144,6 +149,28 @@ fn better(one: Searchable, other: Searchable) -> Searchable {
     if rank(&other) > rank(&one) { other } else { one }
 }
 
+/// Patterns of about one length.
+struct Bucket {
+    grams: Grams,
+    patterns: Vec<(Proof, Owner)>,
+    longest: usize,
+}
+
+impl Bucket {
+    fn new(patterns: &[&(Bytes, Owner)], keys: Keys, prover: &Prover) -> Self {
+        let texts: Vec<&[u8]> = patterns.iter().map(|(text, _)| text.as_slice()).collect();
+        Self {
+            grams: Grams::new(&texts, keys),
+            longest: texts.iter().map(|text| text.len()).max().unwrap_or(0),
+            patterns: patterns.iter().map(|(text, owner)| (prover.prove(text), *owner)).collect(),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.grams.memory() + self.patterns.len() * size_of::<(Proof, Owner)>()
+    }
+}
+
 /// A search for the values of an inventory.
 ///
 /// # Guarantees
@@ -151,9 +178,8 @@ fn better(one: Searchable, other: Searchable) -> Searchable {
 /// * What is reported is the value (or, of a value of more than 256 bytes, a piece of 256 bytes) in some spelling; a
 ///   chance hit has to equal an HMAC-SHA-256.
 pub struct KnownValues {
-    grams: Grams,
-    patterns: Vec<(Proof, Owner)>,
-    longest: usize,
+    /// Short patterns and long ones: a text is probed for the long ones in fewer places.
+    buckets: [Bucket; 2],
     names: Names,
     prover: Prover,
     audit: Audit,
@@ -190,28 +216,29 @@ impl KnownValues {
 
     /// What the tables take. In bytes.
     pub fn memory(&self) -> usize {
-        self.grams.memory() + self.patterns.len() * size_of::<(Proof, Owner)>()
+        self.buckets.iter().map(Bucket::memory).sum()
     }
 
     /// The values in and around `changed`, in the text as it is: nothing is decoded.
     pub fn search_plain(&self, text: &[u8], changed: Range<usize>, found: &mut impl FnMut(PlainHit)) {
-        let mut near = |hit: NearHit| {
-            let depends = hit.name_start.saturating_sub(1)..(hit.end + 2).min(text.len());
-            found(PlainHit { id: hit.id, value: hit.start..hit.end, depends });
-        };
-        self.names.search_short(text, changed.start, changed.end, &self.prover, &mut near);
-        let longest = if self.names.is_empty() { self.longest } else { MAX_SPAN };
-        self.grams.candidates(text, changed.start, changed.end, longest, &mut |pattern, start| {
-            let (proof, owner) = &self.patterns[pattern];
-            let Some(bytes) = text.get(start..start + proof.length()) else { return };
+        self.names.search_short(text, changed.clone(), &self.prover, &mut |hit| found(hit.in_text(text)));
+        for bucket in &self.buckets {
+            self.search_bucket(bucket, text, changed.clone(), found);
+        }
+    }
+
+    fn search_bucket(&self, bucket: &Bucket, text: &[u8], changed: Range<usize>, found: &mut impl FnMut(PlainHit)) {
+        let longest = if self.names.is_empty() { bucket.longest } else { MAX_SPAN };
+        bucket.grams.candidates(text, changed, longest, &mut |pattern, start| {
+            let (proof, owner) = &bucket.patterns[pattern];
             let value = start..start + proof.length();
+            let Some(bytes) = text.get(value.clone()) else { return };
             match owner {
                 _ if !self.prover.proves(proof, bytes) => {}
                 Owner::Value(id) => found(PlainHit { id: *id, depends: value.clone(), value }),
                 Owner::Name(number) => {
-                    self.names.search_after(text, value.start, value.end, *number, &self.prover, &mut |hit| {
-                        let depends = hit.name_start.saturating_sub(1)..(hit.end + 2).min(text.len());
-                        found(PlainHit { id: hit.id, value: hit.start..hit.end, depends });
+                    self.names.search_after(text, value, *number, &self.prover, &mut |hit| {
+                        found(hit.in_text(text));
                     });
                 }
             }
@@ -220,23 +247,37 @@ impl KnownValues {
 }
 
 impl Search for KnownValues {
-    type Scratch = ();
+    type Scratch = decode::Scratch;
 
     fn margin(&self) -> usize {
         MAX_PATTERN
     }
 
     fn reach(&self) -> usize {
-        MAX_SPAN
+        MAX_SPAN.max(decode::REACH)
     }
 
-    fn search(&self, text: &[u8], changed: Range<usize>, (): &mut (), out: &mut Hits) {
-        self.search_plain(text, changed, &mut |hit| {
-            out.hits.push(Hit { found: Found::Known(hit.id), value: hit.value, depends: hit.depends, decoded: None });
-        });
+    fn search(&self, text: &[u8], changed: Range<usize>, scratch: &mut decode::Scratch, out: &mut Hits) {
+        let mut push = |id: u32, value: Range<usize>, depends: Range<usize>| {
+            out.hits.push(Hit { found: Found::Known(id), value, depends, decoded: None });
+        };
+        for start in changed.clone().step_by(STEP) {
+            let step = start..changed.end.min(start + STEP);
+            self.search_plain(text, step.clone(), &mut |hit| push(hit.id, hit.value, hit.depends));
+            decode::for_each_decoded(text, step, scratch, &mut |decoded| {
+                self.search_plain(decoded.bytes(), 0..decoded.bytes().len(), &mut |hit| {
+                    if let (Some(value), Some(Range { start, end })) =
+                        (decoded.origin(hit.value), decoded.origin(hit.depends))
+                    {
+                        let depends = start.saturating_sub(decode::CONTEXT)..text.len().min(end + decode::CONTEXT);
+                        push(hit.id, value, depends);
+                    }
+                });
+            });
+        }
     }
 
-    fn recheck(&self, _text: &[u8], _anchor: &LongAnchor, (): &mut (), _out: &mut Hits) {
+    fn recheck(&self, _text: &[u8], _anchor: &LongAnchor, _scratch: &mut decode::Scratch, _out: &mut Hits) {
         // A known value is no long anchor.
     }
 

@@ -2,7 +2,11 @@
 //! them. The one module with unsafe code.
 #![allow(unsafe_code, reason = "vector instructions are unsafe functions")]
 
+mod masks;
+
 use std::ops::Range;
+
+pub(crate) use masks::{BLOCK, Set, masks};
 
 /// Bytes of a group.
 pub(crate) const GRAM: usize = 4;

@@ -4,6 +4,8 @@
 //! bytes, meets one of the `s` grams that each pattern has in the table. Two bitmaps that fit in the second-level
 //! cache turn nearly every probe down; what passes is looked up, and gives the places where a pattern may start.
 
+use std::ops::Range;
+
 use siphasher::sip::SipHasher13;
 use zeroize::Zeroize;
 
@@ -14,7 +16,9 @@ pub(super) const MIN_PATTERN: usize = 8;
 /// Places of a pattern that are considered for its grams.
 const WINDOWS: usize = 6;
 /// Bits of a bitmap for each gram: under 5 % of them are set.
-const BITS_PER_GRAM: usize = 24;
+const BITS_PER_GRAM: usize = 16;
+/// Probes whose outcomes are collected at once.
+const BATCH: usize = 256;
 const PATTERN_BITS: u32 = 24;
 const OFFSET_BITS: u32 = 4;
 
@@ -39,6 +43,7 @@ pub(super) struct Grams {
 }
 
 /// The keys of the hashes.
+#[derive(Clone)]
 pub(super) struct Keys {
     pub(super) first: u64,
     pub(super) second: u64,
@@ -63,10 +68,16 @@ impl Bitmap {
         self.words[(bit >> 6) as usize & mask] |= 1 << (bit & 63);
     }
 
+    /// Whether a hash may be there, in the lowest bit.
+    #[inline(always)]
+    fn bit(&self, hash: u64) -> u64 {
+        let bit = hash >> self.shift;
+        self.words[(bit >> 6) as usize & (self.words.len() - 1)] >> (bit & 63)
+    }
+
     #[inline(always)]
     fn contains(&self, hash: u64) -> bool {
-        let bit = hash >> self.shift;
-        self.words[(bit >> 6) as usize & (self.words.len() - 1)] >> (bit & 63) & 1 != 0
+        self.bit(hash) & 1 != 0
     }
 }
 
@@ -197,21 +208,20 @@ impl Grams {
         tag << (PATTERN_BITS + OFFSET_BITS) | (pattern as u64) << OFFSET_BITS | offset as u64
     }
 
-    /// Calls `found` with every pattern that may start at a place such that it meets `from..to`, and with that place.
+    /// Calls `found` with every pattern that may start at a place such that it meets `changed`, and with that place.
     /// `longest` is the length of the longest pattern.
     pub(super) fn candidates(
         &self,
         text: &[u8],
-        from: usize,
-        to: usize,
+        changed: Range<usize>,
         longest: usize,
         found: &mut impl FnMut(usize, usize),
     ) {
         if self.entries.is_empty() {
             return;
         }
-        let from = from.saturating_sub(longest);
-        let to = (to + longest).min(text.len());
+        let from = changed.start.saturating_sub(longest);
+        let to = (changed.end + longest).min(text.len());
         match self.stride {
             13 => self.probe::<13>(text, from, to, found),
             7 => self.probe::<7>(text, from, to, found),
@@ -220,28 +230,58 @@ impl Grams {
     }
 
     fn probe<const STRIDE: usize>(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(usize, usize)) {
-        const BATCH: usize = 8;
-        let mask = u64::MAX >> (64 - 8 * self.width);
+        // Which probes pass is not predictable, so they are collected without a branch, twice, and then looked up.
+        let mut passed = [0_u32; BATCH];
         let mut at = from;
         while at + STRIDE * BATCH + 8 <= to {
             let batch = &text[at..at + STRIDE * BATCH + 8];
-            let mut passed = 0_u32;
-            for step in 0..BATCH {
-                let word = load(batch, step * STRIDE) & mask;
-                passed |= u32::from(self.first.contains(mix(word, self.keys.first))) << step;
-            }
-            while passed != 0 {
-                self.look_up(text, at + passed.trailing_zeros() as usize * STRIDE, found);
-                passed &= passed - 1;
+            let first = self.collect::<STRIDE>(batch, &mut passed);
+            let second = self.reduce(batch, &mut passed, first);
+            for place in &passed[..second] {
+                self.look_up(text, at + *place as usize, found);
             }
             at += STRIDE * BATCH;
         }
-        while at < to {
-            if self.first.contains(mix(load(text, at) & mask, self.keys.first)) {
+        for at in (at..to).step_by(STRIDE) {
+            let word = load(text, at);
+            if self.first.contains(self.first_hash(word)) && self.may_hold(word) != 0 {
                 self.look_up(text, at, found);
             }
-            at += STRIDE;
         }
+    }
+
+    /// Puts the places that pass the first bitmap into `passed`; gives their number.
+    #[inline(always)]
+    fn collect<const STRIDE: usize>(&self, batch: &[u8], passed: &mut [u32; BATCH]) -> usize {
+        let mask = u64::MAX >> (64 - 8 * self.width);
+        let (key, shift) = (self.keys.first, self.first.shift);
+        let words = self.first.words.as_slice();
+        let last = words.len() - 1;
+        let mut count = 0;
+        for step in 0..BATCH {
+            let bit = mix(load(batch, step * STRIDE) & mask, key) >> shift;
+            passed[count & (BATCH - 1)] = (step * STRIDE) as u32;
+            count += (words[(bit >> 6) as usize & last] >> (bit & 63) & 1) as usize;
+        }
+        count
+    }
+
+    /// Leaves the places that pass the second bitmap too; gives their number.
+    #[inline(always)]
+    fn reduce(&self, batch: &[u8], passed: &mut [u32; BATCH], count: usize) -> usize {
+        let mut kept = 0;
+        for at in 0..count {
+            let place = passed[at & (BATCH - 1)];
+            passed[kept & (BATCH - 1)] = place;
+            kept += self.may_hold(load(batch, place as usize)) as usize;
+        }
+        kept
+    }
+
+    /// Whether the second bitmap has a gram, wide or narrow, in the lowest bit.
+    #[inline(always)]
+    fn may_hold(&self, word: u64) -> u64 {
+        (self.second.bit(self.spread(word)) | self.second.bit(self.spread(self.narrow(word)))) & 1
     }
 
     #[inline(never)]

@@ -1,9 +1,11 @@
 //! Values that would be found by chance anywhere: searched for only as whole words, soon after a name of their item.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
+use super::PlainHit;
 use super::grams::MIN_PATTERN;
 use super::proof::{Proof, Prover};
 use crate::model::Key;
@@ -20,10 +22,16 @@ pub(super) const MAX_SPAN: usize = MAX_NAME + MAX_DISTANCE + super::spellings::M
 
 /// A value near a name: which, where, and all that it depends on.
 pub(super) struct NearHit {
-    pub(super) id: u32,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) name_start: usize,
+    id: u32,
+    value: Range<usize>,
+    name_start: usize,
+}
+
+impl NearHit {
+    pub(super) fn in_text(self, text: &[u8]) -> PlainHit {
+        let depends = self.name_start.saturating_sub(1)..(self.value.end + 2).min(text.len());
+        PlainHit { id: self.id, value: self.value, depends }
+    }
 }
 
 /// The names of items, and the values that are searched for near each.
@@ -106,29 +114,28 @@ impl Names {
     pub(super) fn search_short(
         &self,
         text: &[u8],
-        from: usize,
-        to: usize,
+        changed: Range<usize>,
         prover: &Prover,
         found: &mut impl FnMut(NearHit),
     ) {
         let Some(short) = &self.short else { return };
-        let from = from.saturating_sub(MAX_SPAN);
-        for name in short.find_overlapping_iter(&text[from..to]) {
+        let from = changed.start.saturating_sub(MAX_SPAN);
+        for name in short.find_overlapping_iter(&text[from..(changed.end + MAX_NAME).min(text.len())]) {
             let number = self.short_numbers[name.pattern().as_usize()];
-            self.search_after(text, from + name.start(), from + name.end(), number, prover, found);
+            self.search_after(text, from + name.start()..from + name.end(), number, prover, found);
         }
     }
 
-    /// Looks for the values of the name that stands at `start..end`.
+    /// Looks for the values of the name that stands at `name`.
     pub(super) fn search_after(
         &self,
         text: &[u8],
-        start: usize,
-        end: usize,
+        name: Range<usize>,
         number: u32,
         prover: &Prover,
         found: &mut impl FnMut(NearHit),
     ) {
+        let Range { start, end } = name;
         let joins = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
         if joins(end) || text.get(end) == Some(&b'_') || (start > 0 && joins(start - 1)) {
             return;
@@ -140,7 +147,7 @@ impl Names {
             for (id, value) in &self.values[number as usize] {
                 let stop = at + value.length();
                 if stop <= text.len() && !is_word(text, stop) && prover.proves(value, &text[at..stop]) {
-                    found(NearHit { id: *id, start: at, end: stop, name_start: start });
+                    found(NearHit { id: *id, value: at..stop, name_start: start });
                 }
             }
         }

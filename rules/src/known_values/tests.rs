@@ -3,10 +3,13 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 
+use super::parts::secret_parts;
 use super::spellings::spellings;
 use super::{Audit, KnownValues, Reason, RetiredFingerprints, Searchable};
 use crate::model::{FingerprintKey, Secret};
 use crate::search::{Found, Hit, Hits, Search};
+
+mod encoded;
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -53,8 +56,8 @@ fn value(length: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Va
         .prop_map(|bytes| bytes.into_iter().map(char::from).collect::<String>())
         .prop_filter("searchable bare", |value| {
             known(&[value]).audit().anywhere == 1
-                && super::parts::secret_parts(value).len() == 1
-                && super::parts::secret_parts(value)[0].expose() == value
+                && secret_parts(value).len() == 1
+                && secret_parts(value)[0].expose() == value
         })
 }
 

@@ -1,0 +1,148 @@
+//! Escapes among plain text: percent signs, backslashes, character references.
+
+use std::ops::Range;
+
+use super::layer::{Layer, Source};
+use super::tables::{decodes_percent, digit};
+use super::{AROUND, MAX_PIECE};
+
+/// A way to escape.
+pub(super) struct Escaping {
+    /// What ends a text of this kind.
+    ends: fn(text: &[u8], at: usize) -> bool,
+    /// The escape at a place: how long it is, and what it stands for.
+    read: fn(text: &[u8], at: usize) -> Option<(usize, Meaning)>,
+}
+
+enum Meaning {
+    Byte(u8),
+    Char(char),
+}
+
+/// No escape is longer.
+const MAX_ESCAPE: usize = 20;
+
+/// `%41` (RFC 3986).
+pub(super) const PERCENT: Escaping = Escaping {
+    ends: |text, at| matches!(text[at], 0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'`'),
+    read: |text, at| {
+        let byte = || Some(digit(text[at + 1])? << 4 | digit(text[at + 2])?);
+        (text[at] == b'%' && decodes_percent(text, at)).then(byte)?.map(|byte| (3, Meaning::Byte(byte)))
+    },
+};
+
+/// `\u0041`, `\u{41}`, `\U00000041`, `\x41`, `\"` and the like; also with the backslash itself escaped, once or more.
+pub(super) const BACKSLASH: Escaping = Escaping {
+    ends: |text, at| is_control(text[at]) || (text[at] == b'"' && (at == 0 || text[at - 1] != b'\\')),
+    read: read_backslash,
+};
+
+/// `&#65;`, `&#x41;` and the five names of XML.
+pub(super) const ENTITY: Escaping =
+    Escaping { ends: |text, at| is_control(text[at]) || matches!(text[at], b'<' | b'>'), read: read_entity };
+
+fn is_control(byte: u8) -> bool {
+    byte < b' ' && byte != b'\t'
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<char> {
+    let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    char::from_u32(u32::from_str_radix(digits, radix).ok()?)
+}
+
+fn read_backslash(text: &[u8], at: usize) -> Option<(usize, Meaning)> {
+    const MOST: usize = 8;
+    let slashes = text[at..].iter().take(MOST).take_while(|byte| **byte == b'\\').count();
+    if slashes == 0 {
+        return None;
+    }
+    let letter = at + slashes;
+    let hex = |from: usize, count: usize| number(text.get(from..from + count)?, 16);
+    // `\\\u0022` is a backslash and a quote; `\\u0022` is a quote that was escaped twice.
+    let long = match *text.get(letter)? {
+        _ if slashes % 2 == 1 && slashes > 1 => None,
+        b'u' if text.get(letter + 1) == Some(&b'{') => {
+            let count = text[letter + 2..].iter().take(7).position(|byte| *byte == b'}').filter(|count| *count > 0)?;
+            hex(letter + 2, count).map(|c| (slashes + 3 + count, Meaning::Char(c)))
+        }
+        b'u' => hex(letter + 1, 4).map(|c| (slashes + 5, Meaning::Char(c))),
+        b'U' => hex(letter + 1, 8).map(|c| (slashes + 9, Meaning::Char(c))),
+        b'x' => hex(letter + 1, 2).map(|c| (slashes + 3, Meaning::Byte(c as u8))),
+        _ => None,
+    };
+    let short = || {
+        let byte = match text.get(at + 1)? {
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            byte @ (b'"' | b'\'' | b'\\' | b'/') => *byte,
+            _ => return None,
+        };
+        Some((2, Meaning::Byte(byte)))
+    };
+    long.or_else(short)
+}
+
+fn read_entity(text: &[u8], at: usize) -> Option<(usize, Meaning)> {
+    const NAMES: [(&[u8], u8); 5] =
+        [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
+    let rest = text[at..].strip_prefix(b"&")?;
+    let Some(rest) = rest.strip_prefix(b"#") else {
+        let (name, byte) = NAMES.into_iter().find(|(name, _)| text[at..].starts_with(name))?;
+        return Some((name.len(), Meaning::Byte(byte)));
+    };
+    let (prefix, radix) = if rest.first().is_some_and(|byte| byte | 0x20 == b'x') { (1, 16) } else { (0, 10) };
+    let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
+    let digits = rest[prefix..].iter().take(8).take_while(is_digit).count();
+    let c = number(&rest[prefix..prefix + digits], radix)?;
+    let semicolon = usize::from(rest.get(prefix + digits) == Some(&b';'));
+    Some((2 + prefix + digits + semicolon, Meaning::Char(c)))
+}
+
+/// Decodes the text around the escape at `at`: to its ends, or to where no escape is near.
+pub(super) fn decode(
+    source: Source<'_>,
+    at: usize,
+    done: usize,
+    escaping: &Escaping,
+    layer: &mut Layer,
+) -> Range<usize> {
+    let text = source.text;
+    let floor = done.max(at.saturating_sub(AROUND));
+    let mut start = at;
+    while start > floor && !(escaping.ends)(text, start - 1) {
+        start -= 1;
+    }
+    let start = skip_cut_escape(text, start, escaping);
+    layer.restart(source, start);
+    let (mut next, mut last) = (start, at);
+    while next < text.len() && next <= last + AROUND && next - start < MAX_PIECE {
+        if let Some((length, meaning)) = (escaping.read)(text, next) {
+            let from = next..next + length;
+            match meaning {
+                Meaning::Byte(byte) => layer.push(source, byte, from),
+                Meaning::Char(c) => {
+                    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                        layer.push(source, byte, from.clone());
+                    }
+                }
+            }
+            next += length;
+            last = next;
+        } else if (escaping.ends)(text, next) {
+            break;
+        } else {
+            layer.push(source, text[next], next..next + 1);
+            next += 1;
+        }
+    }
+    start..next
+}
+
+/// A text that starts within an escape starts behind it instead.
+fn skip_cut_escape(text: &[u8], start: usize, escaping: &Escaping) -> usize {
+    let first = start.saturating_sub(MAX_ESCAPE);
+    let end = (first..start)
+        .find_map(|at| (escaping.read)(text, at).map(|(length, _)| at + length).filter(|end| *end > start));
+    end.unwrap_or(start)
+}
