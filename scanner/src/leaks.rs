@@ -3,10 +3,17 @@
 //! # Guarantees
 //! What could not be read is a gap. Memory does not grow with what is read.
 
+mod archives;
+mod bounds;
+pub mod contents;
+mod decompress;
 mod lines;
 pub mod stream;
+mod text;
 #[cfg(test)]
 mod toy;
+
+pub use bounds::Limits;
 
 use keytrail_rules::model::Gap;
 use keytrail_rules::search::Hit;

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use keytrail_rules::model::Secret;
 use keytrail_rules::search::Hit;
 use zeroize::Zeroize;
 
@@ -133,5 +132,5 @@ impl Derived {
 /// The secret of a hit in the text, for comparisons in tests.
 #[cfg(test)]
 pub(super) fn exposed(hit: &Hit) -> Option<&str> {
-    hit.decoded.as_ref().map(Secret::expose)
+    hit.decoded.as_ref().map(keytrail_rules::model::Secret::expose)
 }
