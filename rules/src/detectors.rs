@@ -1,6 +1,7 @@
 //! Detectors: what a secret that nobody inventoried looks like.
 
 mod about;
+pub mod generic;
 pub mod programmed;
 
 pub use crate::model::Severity;
