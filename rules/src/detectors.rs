@@ -14,6 +14,7 @@ mod filter;
 mod named;
 mod names;
 mod prefilter;
+pub mod generic;
 pub mod programmed;
 mod rarity;
 mod settle;

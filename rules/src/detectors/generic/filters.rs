@@ -1,0 +1,128 @@
+//! What a value certainly is not: a secret.
+
+use super::candidate::Candidate;
+use super::names::Kind;
+use super::value::Quote;
+
+/// What is judged of a value: the password within a `Basic` header, and else the value.
+pub fn inner<'a>(text: &'a [u8], candidate: &Candidate, decoded: &'a mut [u8]) -> &'a [u8] {
+    let value = &text[candidate.value.range.clone()];
+    if candidate.kind != Kind::Scheme || !text[candidate.name.clone()].eq_ignore_ascii_case(b"basic") {
+        return value;
+    }
+    match base64(value, decoded) {
+        Some(length) => {
+            let plain = &decoded[..length];
+            let colon = plain.iter().position(|byte| *byte == b':');
+            colon.map_or(&[], |colon| &plain[colon + 1..])
+        }
+        None => &[],
+    }
+}
+
+/// Decodes base64 that is printable text; says how long it is.
+fn base64(value: &[u8], out: &mut [u8]) -> Option<usize> {
+    let (mut bits, mut held, mut length) = (0_u32, 0, 0);
+    for &byte in value.iter().take_while(|byte| **byte != b'=') {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6 | u32::from(digit)) & 0xffff;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            let plain = (bits >> held & 0xff) as u8;
+            if plain < b' ' || plain == 0x7f {
+                return None;
+            }
+            *out.get_mut(length)? = plain;
+            length += 1;
+        }
+    }
+    Some(length)
+}
+
+/// Says why a value cannot be a secret.
+pub fn drop(value: &[u8], candidate: &Candidate) -> Option<&'static str> {
+    let least = if candidate.kind == Kind::Password || candidate.kind == Kind::Scheme { 4 } else { 6 };
+    if candidate.value.quote == Quote::Bytes {
+        return None;
+    }
+    if value.len() < least {
+        return Some("it is too short");
+    }
+    let reason = [
+        (is_reference as fn(&[u8]) -> bool, "it refers to a value elsewhere"),
+        (is_hash, "it is a password's hash"),
+        (is_url, "it is an address"),
+        (is_path, "it is a path"),
+        (is_masked, "it is a mask"),
+        (is_foreign, "it is written in another script"),
+        (is_prose, "it is a sentence"),
+    ];
+    let found = reason.iter().find(|(is, _)| is(value)).map(|(_, why)| *why);
+    let bare = matches!(candidate.value.quote, Quote::Bare | Quote::Line);
+    found.or_else(|| (bare && is_expression(value)).then_some("it is an expression"))
+}
+
+fn is_reference(value: &[u8]) -> bool {
+    let starts: &[&[u8]] = &[
+        b"${", b"$(", b"{{", b"<%", b"%{", b"#{", b"$ENV", b"@{", b"vault:", b"ssm:", b"arn:", b"secretsmanager:", b"env:", b"ref:", b"op://",
+        b"file:", b"process.env", b"os.environ", b"os.getenv", b"ENV[", b"env(", b"getenv(", b"!Ref", b"!Sub", b"!vault", b"secrets.", b"vars.",
+    ];
+    let named = value.strip_prefix(b"$").or(value.strip_prefix(b"%").and_then(|rest| rest.strip_suffix(b"%")));
+    let is_variable = named.is_some_and(|name| {
+        name.first().is_some_and(u8::is_ascii_alphabetic)
+            && name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+    });
+    is_variable
+        || starts.iter().any(|start| value.starts_with(start))
+        || (value.starts_with(b"<") && value.ends_with(b">"))
+        || (value.starts_with(b"__") && value.ends_with(b"__"))
+        || value.windows(2).any(|pair| pair == b"${" || pair == b"{{" || pair == b"#{" || pair == b"<%")
+}
+
+fn is_hash(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"{CRYPT}").unwrap_or(value);
+    let starts: &[&[u8]] = &[b"$argon2", b"$2a$", b"$2b$", b"$2y$", b"$1$", b"$5$", b"$6$", b"$pbkdf2", b"$scrypt", b"{SSHA", b"{SHA", b"pbkdf2_sha", b"$y$", b"{MD5}"];
+    starts.iter().any(|start| value.starts_with(start))
+}
+
+fn is_url(value: &[u8]) -> bool {
+    let scheme = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'+').count();
+    scheme > 1 && value[scheme..].starts_with(b"://")
+}
+
+fn is_path(value: &[u8]) -> bool {
+    let starts: &[&[u8]] = &[b"./", b"../", b"~/", b"/etc/", b"/var/", b"/run/", b"/tmp/", b"/home/", b"/usr/", b"/opt/", b"/path/", b"C:\\", b"c:\\"];
+    starts.iter().any(|start| value.starts_with(start))
+}
+
+fn is_masked(value: &[u8]) -> bool {
+    let first = value[0];
+    value.iter().all(|byte| *byte == first) || value.iter().filter(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')).count() * 10 > value.len() * 7
+}
+
+fn is_foreign(value: &[u8]) -> bool {
+    value.iter().filter(|byte| !byte.is_ascii()).count() * 3 > value.len()
+}
+
+fn is_prose(value: &[u8]) -> bool {
+    let blanks = value.trim_ascii().iter().filter(|byte| **byte == b' ').count();
+    (blanks >= 2 && !value.starts_with(b"{")) || value.contains(&b'\n')
+}
+
+fn is_expression(value: &[u8]) -> bool {
+    let call = value.iter().position(|byte| *byte == b'(');
+    let called = call.is_some_and(|at| at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$".contains(byte)));
+    let index = value.iter().position(|byte| *byte == b'[');
+    let indexed = value.ends_with(b"]")
+        && index.is_some_and(|at| at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$@".contains(byte)));
+    let word: &[&[u8]] = &[b"null", b"true", b"false", b"none", b"nil", b"undefined", b"string", b"self", b"this"];
+    called || indexed || value.starts_with(b"@") || word.iter().any(|known| value.eq_ignore_ascii_case(known))
+}
