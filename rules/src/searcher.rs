@@ -12,6 +12,9 @@ use crate::search::{Found, Hit, Hits, LongAnchor, Search};
 /// So many bytes are searched for everything before the next, so that they stay in the processor's cache.
 const STEP: usize = 64 << 10;
 
+/// What takes more than this in its encoding is not looked for by detectors, in bytes: beside a change no more is decoded.
+const LONGEST_ENCODED: usize = 400;
+
 /// Known values and detectors together.
 pub struct Searcher {
     /// What recognises secrets that nobody inventoried.
@@ -47,6 +50,9 @@ impl Searcher {
         self.detectors.search(bytes, 0..bytes.len(), &mut (), inner);
         inner.long.clear();
         for hit in inner.hits.drain(..) {
+            if piece.origin(hit.value.clone()).is_none_or(|origin| origin.len() > LONGEST_ENCODED) {
+                continue;
+            }
             let secret = String::from_utf8_lossy(&bytes[hit.value.clone()]).into_owned();
             push(hit.found, hit.value.clone(), hit.value, Some(Secret::new(secret)));
         }
