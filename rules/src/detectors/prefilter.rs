@@ -8,18 +8,11 @@ use std::ops::Range;
 
 use super::Literal;
 use super::rarity;
-
-/// Bytes by which a literal is known.
-pub(crate) const GRAM: usize = 4;
-
-/// Words of 32 bits in the bitmap: 32 KiB, which a first-level cache holds.
-pub(crate) const WORDS: usize = 1 << WORD_BITS;
-
-const WORD_BITS: u32 = 13;
+use crate::simd::{GRAM, GramSet, gram, hash};
 
 /// Literals, prepared to be found.
 pub(crate) struct Prefilter {
-    bitmap: Box<[u32; WORDS]>,
+    grams: GramSet,
     /// Slots of a table with open addressing, a power of two of them, at least half of them empty.
     slots: Vec<Slot>,
     entries: Vec<Entry>,
@@ -62,14 +55,13 @@ impl Prefilter {
             })
             .collect();
         entries.sort_unstable_by_key(|entry| (entry.gram, entry.literal));
-        let mut bitmap = Box::new([0; WORDS]);
+        let mut grams = GramSet::new();
         let mut slots = vec![Slot::default(); (entries.len() * 2).next_power_of_two().max(2)];
         let mut first = 0;
         for group in entries.chunk_by(|a, b| a.gram == b.gram) {
             let gram = group[0].gram;
-            let hash = hash(gram);
-            bitmap[word(hash)] |= 1 << bit(hash);
-            let mut slot = hash as usize % slots.len();
+            grams.insert(gram);
+            let mut slot = hash(gram) as usize % slots.len();
             while slots[slot].first != slots[slot].last {
                 slot = (slot + 1) % slots.len();
             }
@@ -78,32 +70,19 @@ impl Prefilter {
             first = last;
         }
         let farthest = entries.iter().map(|entry| entry.offset as usize).max().unwrap_or(0);
-        Self { bitmap, slots, entries, literals, farthest }
+        Self { grams, slots, entries, literals, farthest }
     }
 
     /// Calls `found` with the index of every literal that starts in `range` and where it starts.
     pub(crate) fn scan(&self, text: &[u8], range: Range<usize>, found: &mut impl FnMut(u32, usize)) {
-        let end = (range.end + self.farthest).min((text.len() + 1).saturating_sub(GRAM));
-        for at in range.start..end {
-            let gram = gram(text, at);
-            let hash = hash(gram);
-            if self.bitmap[word(hash)] >> bit(hash) & 1 != 0 {
-                self.candidate(text, at, gram, hash, &range, found);
-            }
-        }
+        let places = range.start..range.end.saturating_add(self.farthest);
+        self.grams.scan(text, places, &mut |at| self.candidate(text, at, &range, found));
     }
 
     #[inline(never)]
-    fn candidate(
-        &self,
-        text: &[u8],
-        at: usize,
-        gram: u32,
-        hash: u32,
-        range: &Range<usize>,
-        found: &mut impl FnMut(u32, usize),
-    ) {
-        let mut slot = hash as usize % self.slots.len();
+    fn candidate(&self, text: &[u8], at: usize, range: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
+        let gram = gram(text, at);
+        let mut slot = hash(gram) as usize % self.slots.len();
         loop {
             let Slot { gram: known, first, last } = self.slots[slot];
             if first == last {
@@ -137,24 +116,6 @@ fn rarest(literal: &[u8]) -> Option<(usize, u32)> {
     let starts = 0..(literal.len() + 1).checked_sub(GRAM)?;
     let offset = starts.min_by_key(|start| rarity::frequency(&literal[*start..start + GRAM]))?;
     Some((offset, gram(literal, offset)))
-}
-
-/// Four bytes, with letters in lower case. Some other bytes become equal too, which only costs a comparison.
-fn gram(text: &[u8], at: usize) -> u32 {
-    let bytes = [text[at], text[at + 1], text[at + 2], text[at + 3]];
-    u32::from_le_bytes(bytes) | 0x2020_2020
-}
-
-fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1)
-}
-
-fn word(hash: u32) -> usize {
-    (hash >> (32 - WORD_BITS)) as usize
-}
-
-fn bit(hash: u32) -> u32 {
-    hash >> (32 - WORD_BITS - 5) & 31
 }
 
 #[cfg(test)]
