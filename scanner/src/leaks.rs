@@ -1,0 +1,3 @@
+//! The sources that are searched for leaked secrets.
+
+pub mod git;
