@@ -3,10 +3,15 @@
 //! # Guarantees
 //! What could not be read is a gap. Memory does not grow with what is read.
 
+pub mod accepted;
 mod archives;
 mod bounds;
 pub mod contents;
 mod decompress;
+pub mod gather;
+pub mod git;
+pub mod hunt;
+pub mod known;
 mod lines;
 pub mod stream;
 mod text;

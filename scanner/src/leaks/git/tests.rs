@@ -1,0 +1,3 @@
+mod inherit;
+mod repository;
+mod toy;
