@@ -9,11 +9,7 @@ use keytrail_rules::search::{Found, Hit};
 use sha2::{Digest, Sha256};
 
 use super::accepted::AcceptedElsewhere;
-
-/// A value, and the reason of the `keytrail:allow` beside it: what two hits must share to be one in the bookkeeping of a
-/// source.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SecretKey(u128);
+use super::git::SecretKey;
 
 /// Collects hits from several threads.
 ///

@@ -4,16 +4,20 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use keytrail_rules::detectors::Detectors;
+use keytrail_rules::inventory::Inventory;
 use keytrail_rules::model::{
-    Detected, Facts, FingerprintKey, Gap, Location, Medium, Occurrence, ScopeEntry, Time,
+    Detected, Facts, FingerprintKey, Gap, Location, Medium, Occurrence, ScopeEntry, Snapshot,
 };
 use keytrail_rules::search::Hit;
 
 use super::accepted::AcceptedElsewhere;
 use super::gather::Gatherer;
-use super::known::Arsenal;
-use super::{Position, Progress, Sink};
+use super::known::{self, Arsenal};
+use super::{Position, Progress, Sink, files};
+use crate::config::{Config, LeaksConfig};
+use crate::discover::{globs, matching};
 use crate::error::Error;
+use crate::source::KnownSecrets;
 
 /// A folder or a file, and how reports call it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,4 +116,133 @@ pub(super) fn describe(detectors: &Detectors, recognised: &[u32]) -> Option<Dete
         remedy: about.remedy.to_string(),
         preview: (!prefix.is_empty()).then(|| prefix.to_owned()),
     })
+}
+
+impl Hunt<'_> {
+    /// Searches every source.
+    ///
+    /// # Errors
+    /// A range of commits that is none; patterns that are no globs. What cannot be read is a gap.
+    pub fn run(&self, targets: &Targets) -> Result<Facts, Error> {
+        let excluded = globs(self.exclude.iter().map(String::as_str))?;
+        let gatherer = Gatherer::new(self.key, &self.arsenal.known);
+        let mut facts = Facts::default();
+        let mut searched = self.arsenal.searched.clone();
+        for target in &targets.trees {
+            let total = self.files(target, Medium::File, &gatherer, &mut facts);
+            searched.add(total.files, 0, total.bytes);
+        }
+        for target in &targets.logs {
+            let total = self.files(target, Medium::Log, &gatherer, &mut facts);
+            searched.add(total.files, 0, total.bytes);
+        }
+        if targets.standard_input {
+            let mut sink = self.collector(Medium::StandardInput, &gatherer);
+            files::search_live(&self.arsenal.searcher, std::io::stdin(), "-", &self.options(), &mut sink);
+            searched.add(sink.total.files, 0, sink.total.bytes);
+            facts.gaps.extend(sink.gaps);
+        }
+        let searcher = &self.arsenal.searcher;
+        facts.leaks = gatherer.finish(|recognised| describe(&searcher.detectors, recognised), &self.elsewhere);
+        for leak in &mut facts.leaks {
+            leak.occurrences.retain(|one| !excluded.is_match(&one.location.file));
+        }
+        facts.leaks.retain(|leak| !leak.occurrences.is_empty());
+        facts.gaps.extend(self.arsenal.gaps.iter().cloned());
+        facts.searched = Some(searched);
+        Ok(facts)
+    }
+
+    fn files(&self, target: &Target, medium: Medium, gatherer: &Gatherer<'_>, facts: &mut Facts) -> Progress {
+        let shown = if target.shown.is_empty() { "." } else { &target.shown };
+        self.progress.set_message(format!("searching {}", printable(shown)));
+        let mut sink = self.collector(medium, gatherer);
+        files::search(&self.arsenal.searcher, &target.path, &target.shown, &self.options(), &mut sink);
+        facts.gaps.extend(sink.gaps);
+        facts.scope.push(ScopeEntry { source: shown.to_owned(), kind: "files".to_owned(), held: sink.total.files });
+        sink.total
+    }
+
+    fn options(&self) -> files::Options<'static> {
+        files::Options { respect_ignored: self.respect_ignore, ..files::Options::default() }
+    }
+
+    fn collector<'h>(&'h self, medium: Medium, gatherer: &'h Gatherer<'h>) -> Collector<'h, 'h> {
+        Collector { gatherer, medium, progress: self.progress, total: Progress::default(), gaps: Vec::new() }
+    }
+}
+
+/// What the files of accepted findings let pass.
+pub fn elsewhere(config: &LeaksConfig, root: &Path, key: &FingerprintKey, gaps: &mut Vec<Gap>) -> AcceptedElsewhere {
+    let mut elsewhere = AcceptedElsewhere::default();
+    for file in &config.ignore_files {
+        if let Err(gap) = elsewhere.read(&root.join(file), &file.to_string_lossy(), key) {
+            gaps.push(gap);
+        }
+    }
+    elsewhere
+}
+
+/// The repository that a folder is; with `above`, or that it lies in.
+pub fn repository(folder: &Path, above: bool) -> Option<PathBuf> {
+    if is_bare(folder) || folder.join(".git").exists() {
+        return Some(folder.to_owned());
+    }
+    let full = folder.canonicalize().ok().filter(|_| above)?;
+    full.ancestors().find(|one| one.join(".git").exists()).map(Path::to_owned)
+}
+
+/// Whether a folder is a git repository without a working tree.
+pub fn is_bare(folder: &Path) -> bool {
+    folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
+}
+
+/// Searches for leaks what a scan is of, and adds them to its snapshot.
+///
+/// # Errors
+/// Values and rule files that the config names and that cannot be read.
+pub fn in_scan(
+    snapshot: &mut Snapshot,
+    values: KnownSecrets,
+    key: &FingerprintKey,
+    root: &Path,
+    config: &Config,
+    progress: &ProgressBar,
+) -> Result<(), Error> {
+    let leaks = &config.leaks;
+    let mut known = known::of_inventory(&Inventory::new(snapshot, &config.policy), values.into_inner());
+    known.extend(known::of_config(leaks, root, key)?);
+    let arsenal = Arsenal::new(known, leaks, root, true, key)?;
+    let target = |path: &String| Target { path: root.join(path), shown: if path == "." { String::new() } else { path.clone() } };
+    let here = || Target { path: root.to_owned(), shown: String::new() };
+    let mut targets = Targets {
+        repositories: match &leaks.repositories {
+            Some(paths) => paths.iter().map(target).collect(),
+            None => repository(root, false).into_iter().map(|_| here()).collect(),
+        },
+        trees: match &leaks.paths {
+            Some(paths) => paths.iter().map(target).collect(),
+            None => vec![here()],
+        },
+        ..Targets::default()
+    };
+    for pattern in &leaks.logs {
+        let found = matching(root, pattern).map_err(|message| Error::usage(message, "write logs = [\"logs/**/*\"]"))?;
+        targets.logs.extend(found.iter().map(target));
+    }
+    let hunt = Hunt {
+        arsenal: &arsenal,
+        key,
+        which: Which::Everything,
+        respect_ignore: true,
+        exclude: leaks.exclude.clone(),
+        elsewhere: elsewhere(leaks, root, key, &mut snapshot.facts.gaps),
+        progress,
+    };
+    snapshot.facts.extend(hunt.run(&targets)?);
+    Ok(())
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
