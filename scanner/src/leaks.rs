@@ -5,9 +5,13 @@
 
 mod archives;
 mod bounds;
+pub mod checkpoint;
 pub mod contents;
 mod decompress;
+pub mod files;
 mod lines;
+#[cfg(test)]
+mod samples;
 pub mod stream;
 mod text;
 #[cfg(test)]
@@ -15,6 +19,7 @@ mod toy;
 
 pub use bounds::Limits;
 
+use checkpoint::Checkpoint;
 use keytrail_rules::model::Gap;
 use keytrail_rules::search::Hit;
 
@@ -61,4 +66,7 @@ pub trait Sink {
 
     /// More was searched than before.
     fn progress(&mut self, _more: Progress) {}
+
+    /// How far a file that may grow was searched, for the next search of it.
+    fn checkpoint(&mut self, _path: &str, _checkpoint: Checkpoint) {}
 }
