@@ -6,13 +6,17 @@
 pub mod accepted;
 mod archives;
 mod bounds;
+pub mod checkpoint;
 pub mod contents;
 mod decompress;
+pub mod files;
 pub mod gather;
 pub mod git;
 pub mod hunt;
 pub mod known;
 mod lines;
+#[cfg(test)]
+mod samples;
 pub mod stream;
 mod text;
 #[cfg(test)]
@@ -20,6 +24,7 @@ mod toy;
 
 pub use bounds::Limits;
 
+use checkpoint::Checkpoint;
 use keytrail_rules::model::Gap;
 use keytrail_rules::search::Hit;
 
@@ -66,4 +71,7 @@ pub trait Sink {
 
     /// More was searched than before.
     fn progress(&mut self, _more: Progress) {}
+
+    /// How far a file that may grow was searched, for the next search of it.
+    fn checkpoint(&mut self, _path: &str, _checkpoint: Checkpoint) {}
 }

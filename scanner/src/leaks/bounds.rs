@@ -25,14 +25,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            depth: 8,
-            members: 250_000,
-            bytes: 1 << 40,
-            ratio: 250,
-            free_bytes: 1 << 30,
-            held_bytes: 4 << 30,
-        }
+        Self { depth: 8, members: 250_000, bytes: 1 << 40, ratio: 250, free_bytes: 1 << 30, held_bytes: 4 << 30 }
     }
 }
 

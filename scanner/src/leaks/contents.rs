@@ -11,7 +11,7 @@ use keytrail_rules::search::Search;
 use super::archives::{self, Archive, Members, Reader, Seekable};
 use super::bounds::{Bounds, Counted, Guard, Limits, Trouble, is_told};
 use super::decompress::{self, Compression};
-use super::stream::{Feed, Filled, Live, Origin, Plain, Streamer};
+use super::stream::{Ended, Feed, Filled, Live, Origin, Plain, Streamer};
 use super::text::{self, Encoding, Transcoder};
 use super::{Progress, Sink};
 
@@ -49,10 +49,21 @@ impl<'s, S: Search> Contents<'s, S> {
         Self { streamer: Streamer::new(search), limits }
     }
 
-    /// Searches the file and everything that is packed in it.
-    pub fn search(&mut self, path: &str, input: Input<'_>, sink: &mut dyn Sink) {
+    /// Searches a text that may have grown since an earlier search of it ended at `from`. The file is read from where it
+    /// stands, which is `from.next`.
+    ///
+    /// # Errors
+    /// The file's; what came before it is searched.
+    pub fn resume(&mut self, path: &str, file: File, from: Ended, sink: &mut dyn Sink) -> io::Result<Ended> {
+        let origin = Origin { offset: from.next, lines: from.lines, ..Origin::new(path) };
+        self.streamer.run(&mut Plain(file), &origin, sink)
+    }
+
+    /// Searches the file and everything that is packed in it. Gives where it ended if it is a text that may grow.
+    pub fn search(&mut self, path: &str, input: Input<'_>, sink: &mut dyn Sink) -> Option<Ended> {
         let bounds = Bounds::new(&self.limits);
-        let mut descent = Descent { streamer: &mut self.streamer, bounds: &bounds, outer: path, sink, gaps: 0 };
+        let streamer = &mut self.streamer;
+        let mut descent = Descent { streamer, bounds: &bounds, outer: path, sink, gaps: 0, ended: None };
         match input {
             Input::File(mut file) => {
                 bounds.packed.set(file.metadata().map_or(0, |metadata| metadata.len()));
@@ -70,7 +81,7 @@ impl<'s, S: Search> Contents<'s, S> {
                 descent.content(path, 0, &head, Rest::Live(live), ended);
             }
         }
-        descent.finish();
+        descent.finish()
     }
 }
 
@@ -79,6 +90,7 @@ enum Rest<'r> {
     File(File),
     Stream(&'r mut dyn Read),
     Live(Live),
+    Nothing,
 }
 
 impl Read for Rest<'_> {
@@ -87,6 +99,7 @@ impl Read for Rest<'_> {
             Self::File(file) => file.read(space),
             Self::Stream(reader) => reader.read(space),
             Self::Live(live) => live.read(space),
+            Self::Nothing => Ok(0),
         }
     }
 }
@@ -134,6 +147,8 @@ struct Descent<'a, 's, S: Search> {
     outer: &'a str,
     sink: &'a mut dyn Sink,
     gaps: u64,
+    /// Where the file ended, if it is a text.
+    ended: Option<Ended>,
 }
 
 impl<S: Search> Descent<'_, '_, S> {
@@ -150,16 +165,18 @@ impl<S: Search> Descent<'_, '_, S> {
         }
     }
 
-    fn finish(mut self) {
+    fn finish(mut self) -> Option<Ended> {
         let rest = self.gaps.saturating_sub(MAX_GAPS);
         if rest > 0 {
             self.gaps = 0;
             let message = format!("{rest} more of its parts could not be searched");
             self.gap(self.outer, Trouble::new(GapReason::Malformed, message));
         }
+        self.ended
     }
 
     fn content(&mut self, path: &str, depth: u32, head: &[u8], rest: Rest<'_>, ended: io::Result<()>) {
+        let rest = if ended.is_ok() { rest } else { Rest::Nothing };
         let compression = decompress::compression(head);
         let archive = archives::archive(head);
         if (compression.is_some() || archive.is_some()) && depth >= self.bounds.limits.depth {
@@ -185,9 +202,12 @@ impl<S: Search> Descent<'_, '_, S> {
 
     fn text(&mut self, path: &str, head: &[u8], mut rest: Rest<'_>) {
         let origin = Origin::new(path);
+        let is_file = matches!(rest, Rest::File(_));
+        let mut grows = false;
         let read = match text::detect(head) {
             Encoding::Bytes { mark } => {
                 let origin = Origin { offset: mark as u64, ..origin };
+                grows = is_file;
                 self.streamer.run(&mut Headed { head: &head[mark..], rest }, &origin, self.sink)
             }
             Encoding::Utf16 { order, mark } => {
@@ -197,7 +217,10 @@ impl<S: Search> Descent<'_, '_, S> {
             }
         };
         match read {
-            Ok(_) => self.sink.progress(Progress { files: 1, bytes: 0 }),
+            Ok(ended) => {
+                self.ended = grows.then_some(ended);
+                self.sink.progress(Progress { files: 1, bytes: 0 });
+            }
             Err(error) if is_told(&error) => {}
             Err(error) => self.gap(path, unreadable(&error)),
         }

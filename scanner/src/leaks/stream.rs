@@ -51,6 +51,18 @@ impl<'a> Origin<'a> {
     }
 }
 
+/// Where a stream ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// Where to begin when more has been added to the source: hits may start before its present end. In bytes of the
+    /// source, at the start of a line unless the line is longer than the window.
+    pub next: u64,
+    /// Lines before `next`.
+    pub lines: u64,
+    /// Where the source ended, in bytes of it.
+    pub end: u64,
+}
+
 /// Searches streams, one after another, and keeps its buffers between them.
 pub struct Streamer<'s, S: Search> {
     search: &'s S,
@@ -95,11 +107,11 @@ impl<'s, S: Search> Streamer<'s, S> {
         }
     }
 
-    /// Searches everything that the feed gives, to its end, and gives the number of bytes.
+    /// Searches everything that the feed gives, to its end.
     ///
     /// # Errors
     /// The feed's; what came before it is searched and reported.
-    pub fn run(&mut self, feed: &mut dyn Feed, origin: &Origin<'_>, sink: &mut dyn Sink) -> io::Result<u64> {
+    pub fn run(&mut self, feed: &mut dyn Feed, origin: &Origin<'_>, sink: &mut dyn Sink) -> io::Result<Ended> {
         (self.filled, self.base, self.core) = (0, 0, 0);
         self.counter = Counter::new(origin);
         self.pending.clear();
@@ -123,7 +135,18 @@ impl<'s, S: Search> Streamer<'s, S> {
         self.collect(self.filled);
         self.core = usize::MAX;
         self.report(origin, sink);
-        ended.map(|()| (self.base + self.filled) as u64)
+        ended.map(|()| self.ended())
+    }
+
+    fn ended(&self) -> Ended {
+        let text = &self.buffer[..self.filled];
+        let tail = text.len().saturating_sub(self.reach());
+        let start = memchr::memrchr(b'\n', &text[..tail]).map_or(tail, |end| end + 1);
+        let mut counter = self.counter;
+        counter.advance(&text[..start]);
+        let (next, lines) = (counter.offset(), counter.line() - 1);
+        counter.advance(&text[start..]);
+        Ended { next, lines, end: counter.offset() }
     }
 
     /// No hit depends on more bytes than this.

@@ -15,8 +15,13 @@ pub(super) enum Order {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Encoding {
     /// UTF-8, or anything else that is searched as it is.
-    Bytes { mark: usize },
-    Utf16 { order: Order, mark: usize },
+    Bytes {
+        mark: usize,
+    },
+    Utf16 {
+        order: Order,
+        mark: usize,
+    },
 }
 
 /// Fewer units say nothing.

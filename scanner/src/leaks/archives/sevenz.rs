@@ -107,7 +107,16 @@ impl<'a> Fields<'a> {
         for _ in 0..streams {
             self.number()?;
         }
-        self.expect(0x00)?;
+        // Checksums of all streams may come before the end.
+        match self.byte()? {
+            0x00 => {}
+            0x0a => {
+                self.expect(0x01)?;
+                self.bytes(4 * streams)?;
+                self.expect(0x00)?;
+            }
+            _ => return None,
+        }
         self.expect(0x07)?;
         self.expect(0x0b)?;
         (self.number()? == 1).then_some(())?;

@@ -41,7 +41,8 @@ fn read_directory<R: io::Read + io::Seek>(archive: &mut ZipIterable<R>, members:
         let (name, packed, encrypted) = (text_of(entry.name_raw()), entry.compressed_size(), entry.encrypted());
         let goes_on = match entry.with_reader(files.reader_mut(), ZipReadOptions::new()) {
             _ if encrypted => {
-                let trouble = Trouble::new(GapReason::PermissionDenied, "the member is encrypted, and was not searched");
+                let trouble =
+                    Trouble::new(GapReason::PermissionDenied, "the member is encrypted, and was not searched");
                 members.unread(Some(&name), trouble)
             }
             Ok(mut file) => members.member(&name, Some(packed), &mut file),

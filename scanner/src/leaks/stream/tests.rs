@@ -48,8 +48,8 @@ impl Read for Dripping<'_> {
 fn streamed(text: &[u8], chunk: usize, piece: usize) -> Vec<Seen> {
     let mut log = Log::default();
     let mut feed = Plain(Dripping(text, piece));
-    let bytes = Streamer::with_chunk(&Toy, chunk).run(&mut feed, &Origin::new("f"), &mut log).expect("bytes");
-    assert_eq!((bytes, log.bytes), (text.len() as u64, text.len() as u64));
+    let ended = Streamer::with_chunk(&Toy, chunk).run(&mut feed, &Origin::new("f"), &mut log).expect("bytes");
+    assert_eq!((ended.end, log.bytes), (text.len() as u64, text.len() as u64));
     log.seen
 }
 
@@ -135,6 +135,26 @@ proptest! {
     #[test]
     fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..600), chunk in 1_usize..100) {
         streamed(&bytes, chunk, 64);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_search_goes_on_where_an_earlier_one_ended(first in crowded(), second in crowded(), chunk in 1_usize..200) {
+        let mut log = Log::default();
+        let mut streamer = Streamer::with_chunk(&Toy, chunk);
+        let ended = streamer.run(&mut Plain(first.as_bytes()), &Origin::new("f"), &mut log).expect("bytes");
+        let all = first.clone() + &second;
+        let origin = Origin { offset: ended.next, lines: ended.lines, ..Origin::new("f") };
+        let rest = &all.as_bytes()[usize::try_from(ended.next).expect("a place")..];
+        let mut more = Log::default();
+        streamer.run(&mut Plain(rest), &origin, &mut more).expect("bytes");
+        let new = |seen: &&Seen| seen.4 >= first.len() as u64;
+        let expected: Vec<_> = whole(all.as_bytes());
+        let place = |seen: &Seen| (seen.0, seen.1, seen.4, seen.5.clone());
+        let expected: Vec<_> = expected.iter().filter(new).map(place).collect();
+        let found: Vec<_> = more.seen.iter().filter(new).map(place).collect();
+        prop_assert_eq!(found, expected);
     }
 }
 
