@@ -68,7 +68,7 @@ pub(super) fn run(cli: &Cli, args: &LeaksArgs) -> Result<Status, Error> {
         anchor: "keytrail.toml".to_owned(),
         prefix: repository::prefix(Path::new(".")),
         repository: repository::of_workflow(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-        ..super::output::options(false, args.report.verbose, status.code())
+        ..options(false, args.report.verbose, status.code())
     };
     outputs.write(&report, &context)?;
     Ok(status)

@@ -62,7 +62,7 @@ fn explain_detector(id: &str) -> Option<String> {
     text.push_str("\n\n# How it is recognised\n");
     match detectors.spec(index).map(|spec| &spec.matcher) {
         Some(Matcher::Token { regex, .. }) => text += &format!("By its form: {regex}\n"),
-        Some(Matcher::Named { names, value }) => {
+        Some(Matcher::Named { names, value, .. }) => {
             text += &format!("A value of the form {value} beside a name with {}\n", names.join(", "));
         }
         None => text.push_str("By the name that it is assigned to, and by how random it looks.\n"),
