@@ -129,7 +129,8 @@ fn filter(filter: &spec::Filter, number: usize, statics: &mut String) -> Result<
     };
     Ok(format!(
         "Filter {{ boundary: {}, entropy: {:?}, checksum: {checksum}, words: {}, deny: std::borrow::Cow::Borrowed(&DENY_{number}), \
-         stopwords: std::borrow::Cow::Borrowed(&[]), also: {also} }}",
+         stopwords: std::borrow::Cow::Borrowed(&[]), also: {also}, only_in: None, \
+         not_in: std::borrow::Cow::Borrowed(&[]) }}",
         filter.boundary, filter.entropy, filter.words,
     ))
 }

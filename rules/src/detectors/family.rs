@@ -321,6 +321,8 @@ fn filter(raw: &DetectorToml) -> Result<Filter, Mistake> {
         deny: Cow::Owned(deny),
         stopwords: Cow::Borrowed(&[]),
         also: raw.also.as_ref().map(also).transpose()?,
+        only_in: None,
+        not_in: Cow::Borrowed(&[]),
     })
 }
 
