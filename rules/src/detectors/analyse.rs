@@ -114,8 +114,10 @@ fn prefixes(hir: &Hir) -> Seq {
 
 /// Texts with one of which every match begins; none where they are too many or not known.
 pub(crate) fn starts(hir: &Hir) -> Vec<String> {
-    const MOST: usize = 64;
-    let sequence = prefixes(hir);
+    const MOST: usize = 200;
+    let mut extractor = Extractor::new();
+    extractor.limit_class(40).limit_total(MOST).limit_literal_len(8);
+    let sequence = extractor.extract(hir);
     let starts = sequence.literals().filter(|starts| starts.len() <= MOST).unwrap_or_default();
     let texts = starts.iter().map(|start| String::from_utf8(start.as_bytes().to_vec()).ok());
     texts.collect::<Option<_>>().unwrap_or_default()

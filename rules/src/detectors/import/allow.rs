@@ -16,6 +16,8 @@ pub(super) struct Allow {
     pub(super) stopwords: Vec<Cow<'static, str>>,
     /// Paths where nothing is reported.
     pub(super) paths: Vec<Cow<'static, str>>,
+    /// Whether secrets made of words are dropped.
+    pub(super) words: bool,
     /// The rules that it is for; empty: all.
     rules: Vec<String>,
 }
@@ -69,5 +71,5 @@ fn read(list: &Table, notes: &mut Notes<'_>) -> Option<Allow> {
     let stopwords = stopwords.iter().map(|word| Cow::Owned(word.to_ascii_lowercase())).collect();
     let mut rules = strings(list, "targetRules");
     rules.extend(strings(list, "ruleIDs"));
-    Some(Allow { deny, stopwords, paths, rules })
+    Some(Allow { deny, stopwords, paths, words: false, rules })
 }

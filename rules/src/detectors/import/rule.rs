@@ -60,9 +60,13 @@ fn note_unknown(rule: &Table, notes: &mut Notes<'_>) {
     for key in rule.keys() {
         match key.as_str() {
             "id" | "description" | "regex" | "path" | "secretGroup" | "entropy" | "keywords" | "allowlist"
-            | "allowlists" | "skipReport" | "filter" | "prefilter" | "tags" => {}
-            "required" | "requires" => notes.add(key, "a secret is reported without its other parts near"),
-            "validate" => notes.add(key, "nothing is sent to the provider"),
+            | "allowlists" | "skipReport" | "filter" | "prefilter" | "valueGroup" => {}
+            // What a rule says of itself.
+            "tags" | "confidence" | "specificity" => {}
+            "required" | "requires" | "components" => {
+                notes.add(key, "a secret is reported without its other parts near")
+            }
+            "validate" | "analyze" | "revoke" => notes.add(key, "nothing is sent to the provider"),
             _ => notes.add(key, "is not known"),
         }
     }
@@ -70,7 +74,8 @@ fn note_unknown(rule: &Table, notes: &mut Notes<'_>) {
 
 /// The capture group that the rule names.
 fn group(rule: &Table, notes: &mut Notes<'_>, regex: &str) -> Option<usize> {
-    let given = rule.get("secretGroup").and_then(Value::as_integer).filter(|group| *group > 0)?;
+    let number = |key: &str| rule.get(key).and_then(Value::as_integer).filter(|group| *group > 0);
+    let given = number("secretGroup").or_else(|| number("valueGroup"))?;
     let groups = compiled::compile(regex).map_or(0, |regex| regex.group_info().group_len(Default::default()));
     let group = usize::try_from(given).ok().filter(|group| *group < groups);
     if group.is_none() {
@@ -157,8 +162,9 @@ fn filter(id: &str, rule: &Table, global: &[Allow], also: Option<Also>, notes: &
             lists.push(expression::read(text, key, notes));
         }
     }
-    let (mut deny, mut stopwords, mut not_in) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut deny, mut stopwords, mut not_in, mut words) = (Vec::new(), Vec::new(), Vec::new(), false);
     for allow in lists.iter().chain(global).filter(|allow| allow.is_for(id)) {
+        words |= allow.words;
         deny.extend(allow.deny.iter().cloned());
         stopwords.extend(allow.stopwords.iter().cloned());
         not_in.extend(allow.paths.iter().cloned());
@@ -168,7 +174,7 @@ fn filter(id: &str, rule: &Table, global: &[Allow], also: Option<Also>, notes: &
         boundary: false,
         entropy: entropy.clamp(0.0, 8.0),
         checksum: None,
-        words: false,
+        words,
         deny: Cow::Owned(deny),
         stopwords: Cow::Owned(stopwords),
         also,

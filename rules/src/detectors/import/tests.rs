@@ -48,7 +48,7 @@ regex = '''bye_[a-z0-9]{16}'''
 keywords = ["bye_"]
 filter = '''
 (filter.entropy(finding["secret"]) < 3.0 || matchesAny(finding["secret"], [`^bye_0`, "x\\d"])
- || containsAny(finding["secret"], ["stop"]) || len(finding["secret"]) == 3)
+ || containsAny(finding["secret"], ["stop"]) || tokenRatio(finding["secret"]) >= 2.1 || len(finding["secret"]) == 3)
 '''
 validate = "http.get()"
 [[rules.required]]
@@ -108,6 +108,7 @@ fn allowlists_and_filters_drop() {
     drops("bye_aaaaaaaaaaaaaaaa");
     drops(&made("bye_0{loweralnum:15}"));
     drops(&made("bye_stop{loweralnum:12}"));
+    drops("bye_defaultvalue1234");
     let kept = "bye_kq7zw2mvt5ncb9jg";
     assert_eq!(hits(kept), one("by-expression", kept));
     let detectors = detectors();
