@@ -11,6 +11,7 @@ mod examine;
 mod explain;
 mod family;
 mod filter;
+pub mod import;
 mod named;
 mod names;
 mod prefilter;
@@ -212,6 +213,15 @@ impl Detectors {
     /// What every secret of a detector begins with, for a redacted preview: `ghp_`. May be empty.
     pub fn prefix(&self, detector: u32) -> &str {
         self.spec(detector).map_or("", |spec| spec.prefix.as_ref())
+    }
+
+    /// Whether a detector looks at a file of that path at all. Imported rules may say so; the built-in ones look at all.
+    pub fn admits(&self, detector: u32, path: &[u8]) -> bool {
+        let entry = &self.entries[detector as usize];
+        entry.spec().is_none_or(|spec| {
+            let anywhere = spec.filter.only_in.is_none() && spec.filter.not_in.is_empty();
+            anywhere || entry.compiled().is_none_or(|compiled| compiled.admits(&spec.filter, path))
+        })
     }
 
     /// How sure a match of a detector is to be what it says, against others at the same place.

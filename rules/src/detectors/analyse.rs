@@ -112,6 +112,17 @@ fn prefixes(hir: &Hir) -> Seq {
     extractor.extract(hir)
 }
 
+/// Texts with one of which every match begins; none where they are too many or not known.
+pub(crate) fn starts(hir: &Hir) -> Vec<String> {
+    const MOST: usize = 200;
+    let mut extractor = Extractor::new();
+    extractor.limit_class(40).limit_total(MOST).limit_literal_len(8);
+    let sequence = extractor.extract(hir);
+    let starts = sequence.literals().filter(|starts| starts.len() <= MOST).unwrap_or_default();
+    let texts = starts.iter().map(|start| String::from_utf8(start.as_bytes().to_vec()).ok());
+    texts.collect::<Option<_>>().unwrap_or_default()
+}
+
 /// The text that every match begins with.
 fn common_prefix(hir: &Hir) -> String {
     let sequence = prefixes(hir);

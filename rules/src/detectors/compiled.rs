@@ -1,5 +1,7 @@
 //! Regular expressions, compiled when they are first needed.
 
+use std::sync::OnceLock;
+
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
@@ -10,24 +12,38 @@ use super::spec::{Filter, Matcher, Spec, Target};
 pub(super) struct Compiled {
     /// The token; or the value after a name as group 1, with the byte after it.
     pub(super) regex: Regex,
-    /// What drops a match.
-    pub(super) deny: Vec<(Target, Regex)>,
+    deny: OnceLock<Vec<(Target, Regex)>>,
+    paths: OnceLock<(Option<Regex>, Vec<Regex>)>,
 }
 
 impl Compiled {
-    /// Compiles what a detector needs.
+    /// Compiles what a detector needs at once.
     ///
     /// # Errors
-    /// Which regular expression is beyond the limits, in one line.
+    /// What of the regular expression is beyond the limits, in one line.
     pub(super) fn new(spec: &Spec) -> Result<Self, String> {
-        let Filter { deny, .. } = &spec.filter;
-        let text = match &spec.matcher {
-            Matcher::Token { regex, .. } => regex.to_string(),
+        let regex = match &spec.matcher {
+            Matcher::Token { regex, .. } => compile(regex),
             // Of several lengths that a value may have, the one that reaches its end is meant.
-            Matcher::Named { value, .. } => format!(r"({value})(?:[^A-Za-z0-9_+/~$%@-]|\z)"),
+            Matcher::Named { value, .. } => compile(&format!(r"({value})(?:[^A-Za-z0-9_+/~$%@-]|\z)")),
         };
-        let deny = deny.iter().map(|deny| Ok((deny.target, compile(&deny.regex)?))).collect::<Result<_, String>>()?;
-        Ok(Self { regex: compile(&text)?, deny })
+        Ok(Self { regex: regex?, deny: OnceLock::new(), paths: OnceLock::new() })
+    }
+
+    /// What drops a match. Each was compiled once when it was read, so none is left out here.
+    pub(super) fn deny(&self, filter: &Filter) -> &[(Target, Regex)] {
+        self.deny.get_or_init(|| {
+            filter.deny.iter().filter_map(|deny| Some((deny.target, compile(&deny.regex).ok()?))).collect()
+        })
+    }
+
+    /// Whether the detector looks at a file at all.
+    pub(super) fn admits(&self, filter: &Filter, path: &[u8]) -> bool {
+        let (only_in, not_in) = self.paths.get_or_init(|| {
+            let only_in = filter.only_in.as_ref().and_then(|regex| compile(regex).ok());
+            (only_in, filter.not_in.iter().filter_map(|regex| compile(regex).ok()).collect())
+        });
+        only_in.as_ref().is_none_or(|regex| regex.is_match(path)) && !not_in.iter().any(|regex| regex.is_match(path))
     }
 }
 

@@ -142,7 +142,7 @@ fn judge(
         };
         regex.is_match(&text[seen])
     };
-    if compiled.deny.iter().any(denied) || has_any(bytes, &filter.stopwords) {
+    if compiled.deny(filter).iter().any(denied) || has_any(bytes, &filter.stopwords) {
         return Verdict::Denied;
     }
     if filter.entropy > 0.0 {

@@ -80,6 +80,10 @@ pub struct Filter {
     pub stopwords: Cow<'static, [Cow<'static, str>]>,
     /// What must be near.
     pub also: Option<Also>,
+    /// A regular expression of the paths of the files that alone are looked at.
+    pub only_in: Option<Cow<'static, str>>,
+    /// Regular expressions of paths where nothing is reported.
+    pub not_in: Cow<'static, [Cow<'static, str>]>,
 }
 
 /// A regular expression that drops a match.
