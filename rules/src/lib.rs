@@ -10,11 +10,13 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod detectors;
 pub mod inventory;
 pub mod model;
 pub mod policy;
 pub mod report;
 pub mod search;
+mod simd;
 pub mod text;
 pub mod value;
 
