@@ -24,6 +24,8 @@ mod family;
 #[path = "src/detectors/names.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
 mod names;
+#[path = "src/detectors/rarity.rs"]
+mod rarity;
 #[path = "src/model/severity.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
 mod severity;
@@ -71,7 +73,8 @@ fn emit(spec: &spec::Spec, number: usize, statics: &mut String, specs: &mut Stri
     let about = &spec.about;
     write!(statics, "static LITERALS_{number}: [Literal; {}] = [", spec.literals.len())?;
     for literal in spec.literals.iter() {
-        write!(statics, "Literal {{ text: {}, any_case: {} }}, ", text(&literal.text), literal.any_case)?;
+        let (value, anchor) = (text(&literal.text), rarity::rarest(literal.text.as_bytes()));
+        write!(statics, "Literal {{ text: {value}, any_case: {}, anchor: {anchor:?} }}, ", literal.any_case)?;
     }
     writeln!(statics, "];")?;
     let docs = about.docs.as_ref().map_or("None".to_owned(), |docs| format!("Some({})", text(docs)));

@@ -228,6 +228,13 @@ impl Detectors {
         }
     }
 
+    /// How many places of a text a detector looks at more closely.
+    pub fn places(&self, text: &[u8]) -> usize {
+        let mut places = 0;
+        self.prefilter.scan(text, 0..text.len(), &mut |_, _| places += 1);
+        places
+    }
+
     /// Looks at one place for one detector, and adds what it finds where that meets `changed`.
     fn look(&self, place: Place<'_>, detector: u32, changed: &Range<usize>, out: &mut Hits) {
         let entry = &self.entries[detector as usize];

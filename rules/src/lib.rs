@@ -16,6 +16,7 @@ pub mod model;
 pub mod policy;
 pub mod report;
 pub mod search;
+mod simd;
 pub mod text;
 pub mod value;
 

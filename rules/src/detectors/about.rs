@@ -31,16 +31,23 @@ pub struct Literal {
     pub text: Cow<'static, str>,
     /// Whether ASCII letters of either case count.
     pub any_case: bool,
+    /// Where its rarest group of bytes starts, where that was worked out before the program was built.
+    pub(crate) anchor: Option<u8>,
 }
 
 impl Literal {
+    /// A text, in lower case if it is met in any.
+    pub(crate) fn new(text: String, any_case: bool) -> Self {
+        Self { text: Cow::Owned(text), any_case, anchor: None }
+    }
+
     /// A text, spelt just so.
     pub const fn exact(text: &'static str) -> Self {
-        Self { text: Cow::Borrowed(text), any_case: false }
+        Self { text: Cow::Borrowed(text), any_case: false, anchor: None }
     }
 
     /// A text in lower case that is met in any case.
     pub const fn any_case(text: &'static str) -> Self {
-        Self { text: Cow::Borrowed(text), any_case: true }
+        Self { text: Cow::Borrowed(text), any_case: true, anchor: None }
     }
 }

@@ -229,7 +229,7 @@ fn token_matcher(raw: &DetectorToml) -> Result<(Matcher, Vec<Literal>, Analysis)
     let mut literals = Vec::with_capacity(given.len());
     for literal in given {
         check_literal(literal, literal.get_ref().len())?;
-        literals.push(Literal { text: Cow::Owned(literal.get_ref().clone()), any_case: false });
+        literals.push(Literal::new(literal.get_ref().clone(), false));
     }
     let hir = analyse::parse(regex.get_ref()).map_err(|reason| (regex.span(), reason))?;
     if begins_without_bound(&hir) {

@@ -28,5 +28,5 @@ pub(crate) fn literals(name: &str) -> Vec<Literal> {
     };
     // Two underscores are rare: only where the name has them.
     spellings.retain(|spelling| !spelling.contains("__") || lower.contains(spelling.as_str()));
-    spellings.into_iter().map(|text| Literal { text: text.into(), any_case: true }).collect()
+    spellings.into_iter().map(|text| Literal::new(text, true)).collect()
 }

@@ -8,22 +8,20 @@ use std::ops::Range;
 
 use super::Literal;
 use super::rarity;
+use crate::simd::{GramSet, gram, hash};
 
-/// Bytes by which a literal is known.
-pub(crate) const GRAM: usize = 4;
-
-/// Words of 32 bits in the bitmap: 32 KiB, which a first-level cache holds.
-pub(crate) const WORDS: usize = 1 << WORD_BITS;
-
-const WORD_BITS: u32 = 13;
+/// Makes letters lower case, and some other bytes equal.
+const FOLD: u8 = 0x20;
 
 /// Literals, prepared to be found.
 pub(crate) struct Prefilter {
-    bitmap: Box<[u32; WORDS]>,
+    grams: GramSet,
     /// Slots of a table with open addressing, a power of two of them, at least half of them empty.
     slots: Vec<Slot>,
+    /// By how much a hash is shifted to be the number of a slot.
+    shift: u32,
     entries: Vec<Entry>,
-    literals: Vec<Text>,
+    texts: Vec<Text>,
     /// How far into its literal a group of four may stand.
     farthest: usize,
 }
@@ -36,8 +34,12 @@ struct Slot {
     last: u32,
 }
 
+/// A literal whose rarest group is that of the slot.
 struct Entry {
-    gram: u32,
+    /// Its first eight bytes, or all, folded as in a group.
+    start: u64,
+    /// Which of the eight bytes count.
+    mask: u64,
     literal: u32,
     offset: u32,
 }
@@ -50,60 +52,49 @@ struct Text {
 
 impl Prefilter {
     /// Prepares literals of at least [`GRAM`] bytes; shorter ones are never found.
-    pub(crate) fn new<'l>(literals: impl Iterator<Item = &'l Literal>) -> Self {
-        let literals: Vec<Text> = literals
-            .map(|literal| Text { bytes: literal.text.as_bytes().into(), any_case: literal.any_case })
-            .collect();
-        let mut entries: Vec<Entry> = (0..)
-            .zip(&literals)
-            .filter_map(|(literal, text)| {
-                let (offset, gram) = rarest(&text.bytes)?;
-                Some(Entry { gram, literal, offset: offset as u32 })
+    pub(crate) fn new<'l>(literals: impl Iterator<Item = &'l Literal> + Clone) -> Self {
+        let text = |literal: &Literal| Text { bytes: literal.text.as_bytes().into(), any_case: literal.any_case };
+        let texts: Vec<Text> = literals.clone().map(text).collect();
+        let mut anchored: Vec<(u32, Entry)> = (0..)
+            .zip(literals)
+            .filter_map(|(index, literal)| {
+                let bytes = literal.text.as_bytes();
+                let offset = usize::from(literal.anchor.or_else(|| rarity::rarest(bytes))?);
+                let (start, mask) = start(bytes);
+                Some((gram(bytes, offset), Entry { start, mask, literal: index, offset: offset as u32 }))
             })
             .collect();
-        entries.sort_unstable_by_key(|entry| (entry.gram, entry.literal));
-        let mut bitmap = Box::new([0; WORDS]);
-        let mut slots = vec![Slot::default(); (entries.len() * 2).next_power_of_two().max(2)];
+        anchored.sort_unstable_by_key(|(gram, entry)| (*gram, entry.literal));
+        let farthest = anchored.iter().map(|(_, entry)| entry.offset as usize).max().unwrap_or(0);
+        let mut grams = GramSet::new();
+        let mut slots = vec![Slot::default(); (anchored.len() * 2).next_power_of_two().max(2)];
+        let shift = 32 - slots.len().trailing_zeros();
         let mut first = 0;
-        for group in entries.chunk_by(|a, b| a.gram == b.gram) {
-            let gram = group[0].gram;
-            let hash = hash(gram);
-            bitmap[word(hash)] |= 1 << bit(hash);
-            let mut slot = hash as usize % slots.len();
+        for group in anchored.chunk_by(|a, b| a.0 == b.0) {
+            let gram = group[0].0;
+            grams.insert(gram);
+            let mut slot = (hash(gram) >> shift) as usize;
             while slots[slot].first != slots[slot].last {
-                slot = (slot + 1) % slots.len();
+                slot = (slot + 1) & (slots.len() - 1);
             }
             let last = first + group.len() as u32;
             slots[slot] = Slot { gram, first, last };
             first = last;
         }
-        let farthest = entries.iter().map(|entry| entry.offset as usize).max().unwrap_or(0);
-        Self { bitmap, slots, entries, literals, farthest }
+        let entries = anchored.into_iter().map(|(_, entry)| entry).collect();
+        Self { grams, slots, shift, entries, texts, farthest }
     }
 
     /// Calls `found` with the index of every literal that starts in `range` and where it starts.
     pub(crate) fn scan(&self, text: &[u8], range: Range<usize>, found: &mut impl FnMut(u32, usize)) {
-        let end = (range.end + self.farthest).min((text.len() + 1).saturating_sub(GRAM));
-        for at in range.start..end {
-            let gram = gram(text, at);
-            let hash = hash(gram);
-            if self.bitmap[word(hash)] >> bit(hash) & 1 != 0 {
-                self.candidate(text, at, gram, hash, &range, found);
-            }
-        }
+        let places = range.start..range.end.saturating_add(self.farthest);
+        self.grams.scan(text, places, &mut |at| self.candidate(text, at, &range, found));
     }
 
     #[inline(never)]
-    fn candidate(
-        &self,
-        text: &[u8],
-        at: usize,
-        gram: u32,
-        hash: u32,
-        range: &Range<usize>,
-        found: &mut impl FnMut(u32, usize),
-    ) {
-        let mut slot = hash as usize % self.slots.len();
+    fn candidate(&self, text: &[u8], at: usize, range: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
+        let gram = gram(text, at);
+        let mut slot = (hash(gram) >> self.shift) as usize;
         loop {
             let Slot { gram: known, first, last } = self.slots[slot];
             if first == last {
@@ -112,14 +103,25 @@ impl Prefilter {
             if known == gram {
                 for entry in &self.entries[first as usize..last as usize] {
                     let start = at.wrapping_sub(entry.offset as usize);
-                    if range.contains(&start) && self.literals[entry.literal as usize].stands(text, start) {
+                    if range.contains(&start)
+                        && entry.may_start(text, start)
+                        && self.texts[entry.literal as usize].stands(text, start)
+                    {
                         found(entry.literal, start);
                     }
                 }
                 return;
             }
-            slot = (slot + 1) % self.slots.len();
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
+    }
+}
+
+impl Entry {
+    /// Whether the first bytes of the literal stand at a place, so far as the text goes on.
+    fn may_start(&self, text: &[u8], start: usize) -> bool {
+        let eight = text.get(start..).and_then(|rest| rest.first_chunk());
+        eight.is_none_or(|eight| (u64::from_le_bytes(*eight) | u64::from_le_bytes([FOLD; 8])) & self.mask == self.start)
     }
 }
 
@@ -132,29 +134,14 @@ impl Text {
     }
 }
 
-/// The four bytes of a literal that are rarest in text, folded, and where they stand.
-fn rarest(literal: &[u8]) -> Option<(usize, u32)> {
-    let starts = 0..(literal.len() + 1).checked_sub(GRAM)?;
-    let offset = starts.min_by_key(|start| rarity::frequency(&literal[*start..start + GRAM]))?;
-    Some((offset, gram(literal, offset)))
-}
-
-/// Four bytes, with letters in lower case. Some other bytes become equal too, which only costs a comparison.
-fn gram(text: &[u8], at: usize) -> u32 {
-    let bytes = [text[at], text[at + 1], text[at + 2], text[at + 3]];
-    u32::from_le_bytes(bytes) | 0x2020_2020
-}
-
-fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1)
-}
-
-fn word(hash: u32) -> usize {
-    (hash >> (32 - WORD_BITS)) as usize
-}
-
-fn bit(hash: u32) -> u32 {
-    hash >> (32 - WORD_BITS - 5) & 31
+/// The first bytes of a literal, folded, and which of the eight there are.
+fn start(literal: &[u8]) -> (u64, u64) {
+    let (mut start, mut mask) = ([0; 8], [0; 8]);
+    for ((byte, counts), given) in start.iter_mut().zip(&mut mask).zip(literal) {
+        *byte = given | FOLD;
+        *counts = 0xff;
+    }
+    (u64::from_le_bytes(start), u64::from_le_bytes(mask))
 }
 
 #[cfg(test)]
