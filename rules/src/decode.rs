@@ -18,6 +18,7 @@ mod triggers;
 use std::ops::Range;
 
 use layer::{Layer, Source};
+use tables::Plain;
 use triggers::{Kind, Trigger};
 
 /// Encodings within encodings that are undone.
@@ -77,6 +78,7 @@ pub struct Scratch {
 struct Level {
     layer: Layer,
     triggers: Vec<Trigger>,
+    masks: Vec<Plain>,
 }
 
 /// How far the text has been decoded, for each kind and, where there are several, each way to group its letters.
@@ -129,9 +131,9 @@ fn visit(
         let end = window.end.min(start + MAX_PIECE);
         // Blocks of a step that start earlier are there for the runs that go on into this one.
         let from = if start == window.start { start } else { start - 2 * crate::simd::BLOCK };
-        triggers::find(source.text, from..end, &mut level.triggers);
+        triggers::find(source.text, from..end, &mut level.masks, &mut level.triggers);
         if start == window.start && start > 0 {
-            rewind(source.text, start, &mut level.triggers);
+            rewind(source.text, start, level);
         }
         for number in 0..level.triggers.len() {
             let trigger = level.triggers[number];
@@ -151,7 +153,8 @@ fn visit(
 }
 
 /// Where an escape or a joint stands at the start of the window, the text that it belongs to may start before.
-fn rewind(text: &[u8], start: usize, triggers: &mut Vec<Trigger>) {
+fn rewind(text: &[u8], start: usize, level: &mut Level) {
+    let Level { triggers, masks, .. } = level;
     let goes_on =
         |trigger: &Trigger| matches!(trigger.kind, Kind::Percent | Kind::Backslash | Kind::Entity | Kind::Joint);
     if triggers.iter().any(|trigger| goes_on(trigger) && trigger.at < start + WINDOW) {
@@ -159,7 +162,7 @@ fn rewind(text: &[u8], start: usize, triggers: &mut Vec<Trigger>) {
         let from = if from < 2 * crate::simd::BLOCK { 0 } else { from };
         let mut earlier = Vec::new();
         let end = text.len().min(start + 2 * crate::simd::BLOCK);
-        triggers::find(text, from..end, &mut earlier);
+        triggers::find(text, from..end, masks, &mut earlier);
         earlier.retain(goes_on);
         triggers.splice(0..0, earlier);
     }

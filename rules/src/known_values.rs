@@ -127,7 +127,11 @@ impl Builder {
         }
         self.names.finish();
         let [first, second] = words(&self.key, b"keytrail/known-values/filter");
-        let keys = Keys { first: first | 1, second: second | 1, gram: sip(&self.key, b"keytrail/known-values/gram") };
+        let keys = Keys {
+            first: [first as u32 | 1, (first >> 32) as u32 | 1],
+            second: second | 1,
+            gram: sip(&self.key, b"keytrail/known-values/gram"),
+        };
         let (long, short): (Vec<_>, Vec<_>) =
             patterns.iter().partition::<Vec<_>, _>(|(text, _)| text.len() >= LONG_PATTERN);
         KnownValues {

@@ -6,7 +6,7 @@ mod masks;
 
 use std::ops::Range;
 
-pub(crate) use masks::{BLOCK, Set, masks};
+pub(crate) use masks::*;
 
 /// Bytes of a group.
 pub(crate) const GRAM: usize = 4;

@@ -48,7 +48,8 @@ fn between_quotes(text: &[u8], at: usize) -> Option<usize> {
         (0, 0) => quote != text[at],
         // A list of lines, and not the next member of an object.
         (1, _) => rest[..open].contains(&b'\n') && !is_key(text, end, quote),
-        _ => true,
+        // A dash starts the next of a list of lines.
+        _ => !rest[..open].contains(&b'-') || rest[..open].contains(&b'\n'),
     };
     joins.then_some(end)
 }
@@ -126,25 +127,33 @@ pub(super) fn join(source: Source<'_>, at: usize, done: usize, layer: &mut Layer
     layer.restart(source, at);
     let Some(joint) = joint_around(text, at).filter(|joint| joint.start >= done) else { return done..done };
     let floor = done.max(joint.start.saturating_sub(AROUND));
-    let ends = |byte: u8| is_quote(byte) || matches!(byte, b'\n' | b'\r');
     let before = text[floor..joint.start].iter().rev().take_while(|byte| !ends(**byte)).count();
     let start = joint.start - before;
     layer.restart(source, start);
-    for at in start..joint.start {
-        layer.push(source, text[at], at..at + 1);
-    }
-    let (mut next, mut last) = (joint.end, joint.end);
-    while next < text.len() && next < last + AROUND && next - start < MAX_PIECE {
-        let byte = text[next];
-        let joint = if ends(byte) || byte == b'\\' { joint_from(text, next) } else { None };
-        if let Some(end) = joint {
-            (next, last) = (end, end);
-        } else if ends(byte) {
-            break;
-        } else {
-            layer.push(source, byte, next..next + 1);
-            next += 1;
+    layer.copy(source, start..joint.start);
+    let mut next = joint.end;
+    loop {
+        let piece = text[next..text.len().min(next + AROUND)].iter().take_while(|byte| !stops(**byte)).count();
+        layer.copy(source, next..next + piece);
+        next += piece;
+        match joint_from(text, next) {
+            Some(end) if piece < AROUND && next - start < MAX_PIECE => next = end,
+            // A backslash is a byte like others where no line ends behind it.
+            _ if piece < AROUND && text.get(next) == Some(&b'\\') && next - start < MAX_PIECE => {
+                layer.copy(source, next..next + 1);
+                next += 1;
+            }
+            _ => return start..next,
         }
     }
-    start..next
+}
+
+/// What a piece may end with.
+fn stops(byte: u8) -> bool {
+    ends(byte) || byte == b'\\'
+}
+
+/// What ends a piece on its left, and on its right if it does not start a joint. Secrets in pieces hold no white space.
+fn ends(byte: u8) -> bool {
+    is_quote(byte) || is_space(byte)
 }

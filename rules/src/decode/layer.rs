@@ -27,6 +27,7 @@ impl Layer {
     }
 
     /// Adds a byte that comes from some bytes of `source`, none of them before the place of the restart.
+    #[inline]
     pub(super) fn push(&mut self, source: Source<'_>, byte: u8, from: Range<usize>) {
         let origin = match source.layer {
             None => ((from.start - self.base) as u32, (from.end - self.base) as u32),
@@ -34,6 +35,18 @@ impl Layer {
         };
         self.bytes.push(byte);
         self.origins.push(origin);
+    }
+
+    /// Adds the bytes of a range of `source` as they are.
+    pub(super) fn copy(&mut self, source: Source<'_>, from: Range<usize>) {
+        self.bytes.extend_from_slice(&source.text[from.clone()]);
+        match source.layer {
+            None => {
+                let (start, end) = ((from.start - self.base) as u32, (from.end - self.base) as u32);
+                self.origins.extend((start..end).map(|at| (at, at + 1)));
+            }
+            Some(layer) => self.origins.extend_from_slice(&layer.origins[from]),
+        }
     }
 
     /// The bytes of the text from which a byte comes.

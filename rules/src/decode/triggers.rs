@@ -1,5 +1,7 @@
 //! Where something may be encoded: one pass over the bytes with sets of them as bit masks, 64 bytes at a time.
 
+use std::ops::Range;
+
 use super::tables::{ASCII_QUADS, PLAIN, Plain, Quads, decodes_percent};
 use crate::simd::{BLOCK, masks};
 
@@ -50,13 +52,13 @@ fn after(now: u64, before: u64, by: u32) -> u64 {
 }
 
 /// Adds the triggers of `window` in the order of their blocks.
-pub(super) fn find(text: &[u8], window: std::ops::Range<usize>, triggers: &mut Vec<Trigger>) {
+pub(super) fn find(text: &[u8], window: Range<usize>, sets: &mut Vec<Plain>, triggers: &mut Vec<Trigger>) {
     let mut carry = Carry::default();
-    let mut sets = [Plain::default(); CHUNK / BLOCK];
+    sets.resize(CHUNK / BLOCK, Plain::default());
     let mut start = window.start;
     while start < window.end {
         let chunk = &text[start..window.end.min(start + CHUNK)];
-        let count = masks(chunk, &PLAIN, &mut sets);
+        let count = masks(chunk, &PLAIN, sets);
         for (number, set) in sets[..count].iter().enumerate() {
             block(text, start + number * BLOCK, window.end, set, &mut carry, triggers);
         }

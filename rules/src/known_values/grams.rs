@@ -9,16 +9,20 @@ use std::ops::Range;
 use siphasher::sip::SipHasher13;
 use zeroize::Zeroize;
 
+use crate::simd::{Filter, PROBES, probe};
+
 /// How much of a text is probed: `(shortest pattern, stride, bytes of a gram)`.
 const STRIDES: [(usize, usize, usize); 3] = [(20, 13, 8), (12, 7, 6), (8, 4, 5)];
 /// The shortest pattern that can be searched for. In bytes.
 pub(super) const MIN_PATTERN: usize = 8;
 /// Places of a pattern that are considered for its grams.
 const WINDOWS: usize = 6;
-/// Bits of a bitmap for each gram: under 5 % of them are set.
+/// Bits of a bitmap for each gram: at most 6 % of them are set.
 const BITS_PER_GRAM: usize = 16;
-/// Probes whose outcomes are collected at once.
-const BATCH: usize = 256;
+/// The same for so few grams that the bitmap is small all the same.
+const BITS_PER_GRAM_OF_FEW: usize = 64;
+/// So few grams. In all.
+const SMALL: usize = 1 << 15;
 const PATTERN_BITS: u32 = 24;
 const OFFSET_BITS: u32 = 4;
 
@@ -45,39 +49,33 @@ pub(super) struct Grams {
 /// The keys of the hashes.
 #[derive(Clone)]
 pub(super) struct Keys {
-    pub(super) first: u64,
+    pub(super) first: [u32; 2],
     pub(super) second: u64,
     pub(super) gram: SipHasher13,
 }
 
 /// A set of hashes that says no for certain, and yes by chance now and then.
 struct Bitmap {
-    words: Vec<u64>,
+    words: Vec<u32>,
     shift: u32,
 }
 
 impl Bitmap {
     fn new(grams: usize) -> Self {
-        let bits = (grams * BITS_PER_GRAM).next_power_of_two().max(1 << 12);
-        Self { words: vec![0; bits / 64], shift: 64 - bits.trailing_zeros() }
+        let each = if grams < SMALL { BITS_PER_GRAM_OF_FEW } else { BITS_PER_GRAM };
+        let bits = (grams * each).next_power_of_two().clamp(1 << 12, 1 << 31);
+        Self { words: vec![0; bits / 32], shift: 32 - bits.trailing_zeros() }
     }
 
-    fn insert(&mut self, hash: u64) {
+    fn insert(&mut self, hash: u32) {
         let bit = hash >> self.shift;
-        let mask = self.words.len() - 1;
-        self.words[(bit >> 6) as usize & mask] |= 1 << (bit & 63);
-    }
-
-    /// Whether a hash may be there, in the lowest bit.
-    #[inline(always)]
-    fn bit(&self, hash: u64) -> u64 {
-        let bit = hash >> self.shift;
-        self.words[(bit >> 6) as usize & (self.words.len() - 1)] >> (bit & 63)
+        self.words[(bit >> 5) as usize] |= 1 << (bit & 31);
     }
 
     #[inline(always)]
-    fn contains(&self, hash: u64) -> bool {
-        self.bit(hash) & 1 != 0
+    fn contains(&self, hash: u32) -> bool {
+        let bit = hash >> self.shift;
+        self.words[(bit >> 5) as usize & (self.words.len() - 1)] >> (bit & 31) & 1 != 0
     }
 }
 
@@ -123,7 +121,7 @@ impl Grams {
 
     fn fill(&mut self, patterns: &[&[u8]]) {
         let mut used = vec![0_u8; (patterns.len() * 8).next_power_of_two().max(64)];
-        let used_shift = 64 - used.len().trailing_zeros();
+        let used_shift = 32 - used.len().trailing_zeros();
         let mut hashed = Vec::with_capacity(patterns.len() * self.stride);
         for (number, pattern) in patterns.iter().enumerate() {
             let window = self.pick_window(pattern, &used, used_shift);
@@ -190,13 +188,13 @@ impl Grams {
     }
 
     #[inline(always)]
-    fn first_hash(&self, word: u64) -> u64 {
-        mix(self.narrow(word), self.keys.first)
+    fn first_hash(&self, word: u64) -> u32 {
+        Filter::hash(self.keys.first, self.width - 4, word)
     }
 
     #[inline(always)]
-    fn spread(&self, gram: u64) -> u64 {
-        mix(gram, self.keys.second)
+    fn spread(&self, gram: u64) -> u32 {
+        (gram.wrapping_mul(self.keys.second) >> 32) as u32
     }
 
     /// The upper 36 bits of a keyed hash.
@@ -230,58 +228,53 @@ impl Grams {
     }
 
     fn probe<const STRIDE: usize>(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(usize, usize)) {
-        // Which probes pass is not predictable, so they are collected without a branch, twice, and then looked up.
-        let mut passed = [0_u32; BATCH];
         let mut at = from;
-        while at + STRIDE * BATCH + 8 <= to {
-            let batch = &text[at..at + STRIDE * BATCH + 8];
-            let first = self.collect::<STRIDE>(batch, &mut passed);
-            let second = self.reduce(batch, &mut passed, first);
-            for place in &passed[..second] {
-                self.look_up(text, at + *place as usize, found);
-            }
-            at += STRIDE * BATCH;
+        if at + STRIDE * PROBES + 8 <= to {
+            at = self.probe_batches::<STRIDE>(text, at, to, found);
         }
         for at in (at..to).step_by(STRIDE) {
             let word = load(text, at);
-            if self.first.contains(self.first_hash(word)) && self.may_hold(word) != 0 {
+            if self.first.contains(self.first_hash(word)) && self.may_hold(word) {
                 self.look_up(text, at, found);
             }
         }
     }
 
-    /// Puts the places that pass the first bitmap into `passed`; gives their number.
-    #[inline(always)]
-    fn collect<const STRIDE: usize>(&self, batch: &[u8], passed: &mut [u32; BATCH]) -> usize {
-        let mask = u64::MAX >> (64 - 8 * self.width);
-        let (key, shift) = (self.keys.first, self.first.shift);
-        let words = self.first.words.as_slice();
-        let last = words.len() - 1;
-        let mut count = 0;
-        for step in 0..BATCH {
-            let bit = mix(load(batch, step * STRIDE) & mask, key) >> shift;
-            passed[count & (BATCH - 1)] = (step * STRIDE) as u32;
-            count += (words[(bit >> 6) as usize & last] >> (bit & 63) & 1) as usize;
+    /// Probes as many places as vectors take at once; gives the first place that is left.
+    #[inline(never)]
+    fn probe_batches<const STRIDE: usize>(
+        &self,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        found: &mut impl FnMut(usize, usize),
+    ) -> usize {
+        let filter =
+            Filter { words: &self.first.words, shift: self.first.shift, keys: self.keys.first, second: self.width - 4 };
+        let mut passed = [0; PROBES + 16];
+        let mut at = from;
+        while at + STRIDE * PROBES + 8 <= to {
+            let batch = &text[at..at + STRIDE * PROBES + 8];
+            let first = probe::<STRIDE>(batch, &filter, &mut passed);
+            // Again without a branch: what passes once and not twice is not predictable either.
+            let mut count = 0;
+            for number in 0..first {
+                let place = passed[number];
+                passed[count] = place;
+                count += usize::from(self.may_hold(load(batch, place as usize)));
+            }
+            for place in &passed[..count] {
+                self.look_up(text, at + *place as usize, found);
+            }
+            at += STRIDE * PROBES;
         }
-        count
+        at
     }
 
-    /// Leaves the places that pass the second bitmap too; gives their number.
+    /// Whether the second bitmap has a gram, wide or narrow.
     #[inline(always)]
-    fn reduce(&self, batch: &[u8], passed: &mut [u32; BATCH], count: usize) -> usize {
-        let mut kept = 0;
-        for at in 0..count {
-            let place = passed[at & (BATCH - 1)];
-            passed[kept & (BATCH - 1)] = place;
-            kept += self.may_hold(load(batch, place as usize)) as usize;
-        }
-        kept
-    }
-
-    /// Whether the second bitmap has a gram, wide or narrow, in the lowest bit.
-    #[inline(always)]
-    fn may_hold(&self, word: u64) -> u64 {
-        (self.second.bit(self.spread(word)) | self.second.bit(self.spread(self.narrow(word)))) & 1
+    fn may_hold(&self, word: u64) -> bool {
+        self.second.contains(self.spread(word)) | self.second.contains(self.spread(self.narrow(word)))
     }
 
     #[inline(never)]
@@ -311,8 +304,8 @@ impl Grams {
 
     /// What the table takes, in bytes.
     pub(super) fn memory(&self) -> usize {
-        (self.first.words.len() + self.second.words.len() + self.entries.len()) * 8
-            + self.starts.len() * 4
+        (self.first.words.len() + self.second.words.len() + self.starts.len()) * 4
+            + self.entries.len() * 8
             + self.windows.len()
     }
 }
@@ -326,12 +319,6 @@ impl Drop for Grams {
         self.keys.second.zeroize();
         self.keys.gram = SipHasher13::new_with_keys(0, 0);
     }
-}
-
-/// A multiplicative hash whose upper bits depend on all bytes of a gram.
-#[inline(always)]
-fn mix(gram: u64, key: u64) -> u64 {
-    gram.wrapping_mul(key)
 }
 
 /// How much the bytes of a text vary: changes between kinds of letters count, and so do rare ones.

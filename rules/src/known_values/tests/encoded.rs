@@ -136,7 +136,7 @@ fn surroundings() -> impl Strategy<Value = String> {
 }
 
 fn token() -> impl Strategy<Value = String> {
-    "[A-Za-z0-9_=/+-]{4}[0-9][A-Z][a-z][0-9][A-Za-z0-9_=/+@!#$%&-]{4,40}".prop_filter("searchable bare", |value| {
+    "[A-Za-z0-9_=/+-]{4}[0-9][A-Z][a-z][0-9][A-Za-z0-9_=/+@!#$%&-]{10,40}".prop_filter("searchable bare", |value| {
         known(&[value]).audit().anywhere == 1 && super::secret_parts(value)[0].expose() == value
     })
 }
