@@ -69,7 +69,7 @@ fn judge_whole(window: &[u8], at: usize) -> Option<Judged> {
     let candidate = candidate::find(window, at)?;
     let mut decoded = [0_u8; AFTER];
     let secret = filters::inner(window, &candidate, &mut decoded);
-    let dropped = filters::drop(secret, &candidate);
+    let dropped = filters::drop(window, secret, &candidate);
     let model = model::model();
     let threshold = model.threshold();
     if dropped.is_some() {
