@@ -28,6 +28,12 @@ partition_key public_key publicKey cache_key cacheKey key_name keyName row_key h
 credential_type credentialsFile credential_source passwordPolicy password_hash passwordHash token_expires tokenLength
 INVALID_PASSWORD PASSWORD_CHANGED LABEL_PASSWORD TITLE_TOKEN saltLength key_type keyType next_token pageToken""".split()
 
+# Random values that are no secrets.
+NAMES_OPEN = """public_key publicKey PUBLIC_KEY password_hash passwordHash encrypted_key encryptedPassword key_id keyId KEY_ID token_id
+client_auth_id oauthClientId secret_id secretId token_hash tokenHash key_fingerprint keyFingerprint auth_request_id authority_key_id
+idempotency_key idempotencyKey cache_key cacheKey hashKey hash_key partition_key primaryKey token_digest password_digest
+secret_version_id next_page_token nextPageToken next_token continuation_token etag_key csrf_token_name commit_key""".split()
+
 QUOTED = """{n} = "{v}"|{n} = '{v}'|{n}: "{v}",|{n}: '{v}',|"{n}": "{v}",|'{n}': '{v}',|"{n}" => "{v}",|'{n}' => '{v}',
 :{n} => "{v}"|const {n} = "{v}";|let {n} = '{v}';|var {n} = "{v}"|val {n} = "{v}"|val {n}: String = "{v}"
 private static final String {n} = "{v}";|public const string {n} = "{v}";|string {n} = "{v}";|{n} := "{v}"
@@ -38,6 +44,7 @@ if {n} == "{v}":|if ({n} === '{v}') {|assert_eq!({n}, "{v}");|{n}="{v}"|export {
 <add key="{n}" value="{v}" />|<property name="{n}" value="{v}"/>|<entry key="{n}">{v}</entry>|<{n}>{v}</{n}>
 <string name="{n}">{v}</string>|{"name": "{n}", "value": "{v}"}|"body": "{\\"{n}\\":\\"{v}\\"}"|curl -H "{n}: {v}" https://host
 --{n} "{v}"|  {n} = "{v}"  |pub const {n}: &str = "{v}";|static let {n} = "{v}"|{n}: b"{v}",|return {n} === "{v}"
+Authorization: OAuth {n}=\\"{v}\\",oauth_version=\\"1.0\\"|Authorization: OAuth {n}="{v}",oauth_signature_method="HMAC"|\\"{n}\\": \\"{v}\\", \\n
 request.headers["{n}"] = "{v}"|.header("{n}", "{v}")|-var '{n}={v}'|{n}=`{v}`|# {n}: "{v}"|// {n} = "{v}"|* {n}: `{v}`""".replace("\n", "|").replace(" || ", "\1").split("|")
 
 BARE = """{n}={v}|{n}: {v}|  {n}: {v}|- {n}={v}|  - {n}: {v}|export {n}={v}|ENV {n}={v}|ENV {n} {v}|--{n}={v}|--{n} {v}|{n} = {v}
@@ -46,6 +53,9 @@ command --{n} {v} --verbose|;{n} = {v}|Environment={n}={v}""".replace("\n", "|")
 
 CODE_BARE = """{n} = {v}|{n}: {v},|{n}={v},|{n}={v})|self.{n} = {v}|{n} := {v}|const {n} = {v};|{n} = {v};|return {n} == {v}
 { {n}: {v} }|{n}: {v};|fn set({n}: {v}) {|func f({n}={v})|this.{n} = {v};|"{n}": {v},|let {n} = {v};""".replace("\n", "|").split("|")
+
+LISTS = """{n} := []byte{{v}}|{n} = bytes([{v}])|const {n} = [{v}];|let {n} = [{v}];|byte[] {n} = { {v} };|uint8_t {n}[] = {{v}};
+static const unsigned char {n}[32] = { {v} };|{n}: [{v}],|let {n}: [u8; 32] = [{v}];|{n} = new Uint8Array([{v}])""".replace("\n", "|").split("|")
 
 COMMON = """password secret test admin root changeme example token user guest demo qwerty letmein welcome postgres mysql
 default dummy sample secretpassword mypassword yourpassword foobar administrator superuser manager master service""".split()
@@ -97,13 +107,20 @@ class Maker:
         if draw < 0.62:
             return self.letters("strong", self.random.randint(8, 24))
         if draw < 0.72:
-            return self.letters(self.pick(["hex", "hex", "HEX"]), self.pick([16, 24, 32, 32, 40, 40, 64, 64, 128]))
+            return self.letters(self.pick(["hex", "hex", "HEX"]), self.pick([10, 12, 14, 16, 20, 24, 32, 32, 40, 40, 64, 64, 128]))
         if draw < 0.78:
             raw = bytes(self.random.getrandbits(8) for _ in range(self.pick([8, 12, 16, 20, 24, 32, 32, 48, 64])))
             return base64.b64encode(raw).decode()
-        if draw < 0.8:
+        if draw < 0.81:
             return "-".join(self.letters("hex", n) for n in (8, 4, 4, 4, 12))
         return self.letters(self.pick(["alnum", "alnum", "alnum", "loweralnum", "base32", "urlsafe", "base64"]), self.random.randint(8, 64))
+
+    def numbers(self, is_secret):
+        """A list of bytes: random, or counting, or all alike."""
+        length, first = self.pick([12, 13, 16, 20, 24, 32, 32]), self.random.randint(0, 99)
+        same = self.random.random() < 0.5
+        numbers = [self.random.randint(0, 255) if is_secret else first if same else first + n for n in range(length)]
+        return ", ".join(map(self.pick(["{}", "{}", "0x{:02x}", "0x{:02X}"]).format, numbers))
 
     def identifier(self):
         parts = [self.pick(self.words) for _ in range(self.random.randint(1, 4))]
@@ -114,6 +131,8 @@ class Maker:
                 "_".join(parts).upper(), ".".join(parts), "/".join(parts)][form]
 
     def stand_in(self):
+        if self.random.random() < 0.35:
+            return self.human()
         w = self.pick(self.words)
         return self.pick([
             "your_" + w + "_here", "my-" + w, "my_" + w, "<" + w + ">", "${" + w.upper() + "}", "xxxxxxxx", "********", "changeme", "test-" + w, "example-" + w,
@@ -139,7 +158,13 @@ def main():
     print("repo\textension\tcategory\tlabel\tvalue_start\tvalue_end\tlines_b64")
     for _ in range(int(sys.argv[2])):
         draw = maker.random.random()
-        if draw < 0.5:
+        if draw < 0.03:
+            label, name, value = "F", maker.pick(NAMES_OPEN), maker.secret()
+            template = maker.pick(QUOTED)
+        elif draw < 0.05:
+            label, name = maker.pick("TF"), maker.pick(NAMES_SECRET)
+            value, template = maker.numbers(label == "T"), maker.pick(LISTS)
+        elif draw < 0.5:
             label, name, value = "T", maker.pick(NAMES_SECRET), maker.secret()
             template = maker.pick(QUOTED) if maker.random.random() < 0.62 else maker.pick(BARE)
         elif draw < 0.7:

@@ -20,7 +20,7 @@ PRECISION = 0.93
 SETTINGS = {"max_iter": 220, "learning_rate": 0.08, "max_leaf_nodes": 16, "min_samples_leaf": 20, "l2_regularization": 2.0,
             "max_features": 0.3, "early_stopping": False, "random_state": 7}
 # Ordinary code outnumbers everything; so many of its candidates are taken, and each counts so much.
-ORDINARY, ORDINARY_WEIGHT = 40000, 0.5
+ORDINARY, ORDINARY_WEIGHT = 20000, 0.5
 SYNTHETIC_WEIGHT = 0.35
 
 

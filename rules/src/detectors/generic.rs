@@ -5,6 +5,7 @@
 //! `rules/training`, whose README says from what, and how well it does.
 
 mod candidate;
+mod explain;
 mod features;
 mod filters;
 mod letters;
@@ -20,6 +21,12 @@ pub use link::Link;
 pub use names::Kind;
 pub use value::{Quote, Value};
 
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::{About, Literal, Programmed, Severity};
+use features::Features;
 use names::find;
 
 /// How many bytes before a literal the verdict may depend on.
@@ -34,7 +41,7 @@ pub struct Judged {
     /// The filter that dropped it.
     pub dropped: Option<&'static str>,
     /// What the forest was told; none where a filter dropped it.
-    pub features: Option<features::Features>,
+    pub features: Option<Features>,
     /// What the forest says, in thousandths of a logit.
     pub score: i32,
     /// The score from which on it is a secret.
@@ -62,7 +69,7 @@ fn judge_whole(window: &[u8], at: usize) -> Option<Judged> {
     let candidate = candidate::find(window, at)?;
     let mut decoded = [0_u8; AFTER];
     let secret = filters::inner(window, &candidate, &mut decoded);
-    let dropped = filters::drop(secret, &candidate);
+    let dropped = filters::drop(window, secret, &candidate);
     let model = model::model();
     let threshold = model.threshold();
     if dropped.is_some() {
@@ -77,5 +84,52 @@ impl Judged {
     /// Whether it is a secret.
     pub fn is_secret(&self) -> bool {
         self.features.is_some() && self.score >= self.threshold
+    }
+}
+
+/// The detector of generic assignments.
+pub struct Generic;
+
+impl Programmed for Generic {
+    fn about(&self) -> &About {
+        static ABOUT: About = About {
+            id: Cow::Borrowed("generic-assignment"),
+            name: Cow::Borrowed("password, token or key beside its name"),
+            provider: Cow::Borrowed("Generic"),
+            docs: None,
+            severity: Severity::High,
+            public: false,
+            remedy: Cow::Borrowed(
+                "Find out what accepts it, replace it there, and read the new one from a secret store. If it is a stand-in, \
+                 say so in its value or allow it.",
+            ),
+        };
+        &ABOUT
+    }
+
+    fn literals(&self) -> &[Literal] {
+        static LITERALS: OnceLock<Vec<Literal>> = OnceLock::new();
+        LITERALS.get_or_init(names::literals)
+    }
+
+    fn before(&self) -> usize {
+        BEFORE
+    }
+
+    fn after(&self) -> usize {
+        AFTER
+    }
+
+    fn examine(&self, window: &[u8], at: usize, found: &mut dyn FnMut(Range<usize>)) {
+        if let Some(judged) = judge(window, at).filter(Judged::is_secret) {
+            found(judged.candidate.value.range);
+        }
+    }
+
+    fn explain(&self, window: &[u8], at: usize, say: &mut dyn FnMut(String)) {
+        match judge(window, at) {
+            Some(judged) => explain::tell(&judged, say),
+            None => say("no value stands beside this name".to_owned()),
+        }
     }
 }

@@ -34,6 +34,9 @@ pub fn find(text: &[u8], at: usize) -> Option<Candidate> {
         return None;
     }
     let name = names::whole(text, keyword);
+    if text[name.clone()].trim_ascii().eq_ignore_ascii_case(b"key") {
+        return None;
+    }
     let before = name.start.checked_sub(1).map(|place| text[place]);
     let linked = link::read(text, name.end, before)?;
     let is_flag = text[name.start] == b'-';

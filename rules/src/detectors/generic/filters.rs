@@ -1,12 +1,17 @@
 //! What a value certainly is not: a secret.
 
 use super::candidate::Candidate;
-use super::names::Kind;
+use super::link::Link;
+use super::names::{self, Kind};
 use super::value::Quote;
 
-/// What is judged of a value: the password within a `Basic` header, and else the value.
+/// What is judged of a value: the password within a `Basic` header, the numbers of a list, and else the value.
 pub fn inner<'a>(text: &'a [u8], candidate: &Candidate, decoded: &'a mut [u8]) -> &'a [u8] {
     let value = &text[candidate.value.range.clone()];
+    if candidate.value.quote == Quote::Bytes {
+        let length = numbers(value, decoded);
+        return &decoded[..length];
+    }
     if candidate.kind != Kind::Scheme || !text[candidate.name.clone()].eq_ignore_ascii_case(b"basic") {
         return value;
     }
@@ -18,6 +23,22 @@ pub fn inner<'a>(text: &'a [u8], candidate: &Candidate, decoded: &'a mut [u8]) -
         }
         None => &[],
     }
+}
+
+/// Reads a list of bytes, decimal or hexadecimal; says how many there are.
+fn numbers(value: &[u8], out: &mut [u8]) -> usize {
+    let parts = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty());
+    let read = |part: &[u8]| {
+        let text = std::str::from_utf8(part).ok()?;
+        let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+        hexadecimal.map_or_else(|| text.parse().ok(), |digits| u8::from_str_radix(digits, 16).ok())
+    };
+    let mut length = 0;
+    for (number, place) in parts.map_while(read).zip(out.iter_mut()) {
+        *place = number;
+        length += 1;
+    }
+    length
 }
 
 /// Decodes base64 that is printable text; says how long it is.
@@ -48,10 +69,14 @@ fn base64(value: &[u8], out: &mut [u8]) -> Option<usize> {
 }
 
 /// Says why a value cannot be a secret.
-pub fn drop(value: &[u8], candidate: &Candidate) -> Option<&'static str> {
+pub fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&'static str> {
+    let (words, _) = names::groups(&text[candidate.name.clone()]);
+    if words & names::group::SHOWN != 0 {
+        return Some("the name is one of a text to show");
+    }
     let least = if candidate.kind == Kind::Password || candidate.kind == Kind::Scheme { 4 } else { 6 };
     if candidate.value.quote == Quote::Bytes {
-        return None;
+        return (value.len() < 12).then_some("it is too short");
     }
     if value.len() < least {
         return Some("it is too short");
@@ -67,7 +92,8 @@ pub fn drop(value: &[u8], candidate: &Candidate) -> Option<&'static str> {
     ];
     let found = reason.iter().find(|(is, _)| is(value)).map(|(_, why)| *why);
     let bare = matches!(candidate.value.quote, Quote::Bare | Quote::Line);
-    found.or_else(|| (bare && is_expression(value)).then_some("it is an expression"))
+    let code = candidate.linked.link == Link::Assign && candidate.linked.spaced;
+    found.or_else(|| (bare && is_expression(value, code)).then_some("it is an expression"))
 }
 
 fn is_reference(value: &[u8]) -> bool {
@@ -117,11 +143,11 @@ fn is_prose(value: &[u8]) -> bool {
     (blanks >= 2 && !value.starts_with(b"{")) || value.contains(&b'\n')
 }
 
-fn is_expression(value: &[u8]) -> bool {
+fn is_expression(value: &[u8], code: bool) -> bool {
     let call = value.iter().position(|byte| *byte == b'(');
     let called = call.is_some_and(|at| at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$".contains(byte)));
     let index = value.iter().position(|byte| *byte == b'[');
-    let indexed = value.ends_with(b"]")
+    let indexed = (code || value.ends_with(b"]"))
         && index.is_some_and(|at| at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$@".contains(byte)));
     let word: &[&[u8]] = &[b"null", b"true", b"false", b"none", b"nil", b"undefined", b"string", b"self", b"this"];
     called || indexed || value.starts_with(b"@") || word.iter().any(|known| value.eq_ignore_ascii_case(known))

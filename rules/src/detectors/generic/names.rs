@@ -186,14 +186,14 @@ const GROUPS: &[(u32, &[&str])] = &[
     (
         group::SHOWN,
         &[
-            "label", "title", "text", "message", "messages", "msg", "error", "errors", "err", "prompt", "hint", "tooltip", "placeholder",
+            "label", "title", "message", "messages", "msg", "error", "errors", "err", "prompt", "hint", "tooltip", "placeholder",
             "description", "desc", "help", "mandatory", "caption", "advice", "question", "warning", "notice", "instructions", "category",
-            "comment", "tip", "info", "invalid", "incorrect", "missing", "forgot", "forgotten", "mismatch", "matching", "wrong", "unauthorized",
+            "tip", "forgot", "forgotten", "mismatch", "matching",
         ],
     ),
     (
         group::HASH,
-        &["hash", "hashed", "digest", "sum", "checksum", "sha", "sha1", "sha256", "sha512", "md5", "fingerprint", "thumbprint", "crypted", "integrity", "etag", "commit", "revision"],
+        &["hash", "hashed", "digest", "sum", "checksum", "sha", "sha1", "sha256", "sha512", "md5", "fingerprint", "thumbprint", "crypted", "integrity", "etag", "commit", "revision", "encrypted", "ciphertext", "signature"],
     ),
     (
         group::NUMBER,
@@ -257,7 +257,7 @@ const GROUPS: &[(u32, &[&str])] = &[
     ),
     (
         group::TEST,
-        &["test", "tests", "testing", "example", "sample", "mock", "fake", "dummy", "demo", "foo", "bar", "stub", "fixture", "expected", "default", "bad"],
+        &["test", "tests", "testing", "example", "sample", "mock", "fake", "dummy", "demo", "foo", "bar", "stub", "fixture", "expected", "default", "bad", "invalid", "incorrect", "wrong", "unauthorized", "malformed"],
     ),
     (group::USER, &["user", "users", "username", "login", "email", "mail", "customer", "person", "member"]),
     (group::VARIANT, &["new", "old", "confirm", "confirmation", "repeat", "again", "current", "previous", "original", "retype", "verify", "temp", "tmp"]),

@@ -55,7 +55,8 @@ pub fn read(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Value> {
         _ => {}
     }
     if let Some(value) = quoted(text, at) {
-        return second_argument(text, &value, link).or(Some(value));
+        let value = second_argument(text, &value, link).unwrap_or(value);
+        return Some(Value { range: longest_member(text, value.range.clone()), ..value });
     }
     if let Some(value) = fallback(text, at) {
         return Some(value);
@@ -168,6 +169,25 @@ fn second_argument(text: &[u8], first: &Value, link: Link) -> Option<Value> {
     after.quote();
     after.blanks();
     (after.peek(0) == Some(b')')).then_some(second)
+}
+
+/// Of an object in JSON the longest text that may be a secret; any other value is left alone.
+fn longest_member(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let inner = &text[range.clone()];
+    if !inner.starts_with(b"{") || !inner.ends_with(b"}") || inner.starts_with(b"{{") || inner.starts_with(b"{%") {
+        return range;
+    }
+    let mut best = range.start..range.start;
+    let mut start = range.start;
+    for at in range.clone() {
+        if matches!(text[at], b'"' | b'\'' | b'\\' | b' ' | b'{' | b'}' | b',') {
+            if at - start > best.len() {
+                best = start..at;
+            }
+            start = at + 1;
+        }
+    }
+    if best.len() >= 12 { best } else { range }
 }
 
 /// A value that stands in for a missing one.
