@@ -3,18 +3,27 @@
 
 mod blobs;
 mod delta;
+mod graph;
+mod history;
 mod inflate;
 mod inherit;
+mod lines;
 mod loose;
 mod objects;
 mod pack;
+mod refs;
+mod report;
 mod scan;
 mod stream;
+mod trees;
 mod walk;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use keytrail_rules::search::Hit;
+use keytrail_rules::model::Gap;
+use keytrail_rules::search::{Hit, Search};
 
 pub use blobs::IDENTIFY_REACH;
 
@@ -45,6 +54,102 @@ pub struct Progress {
     /// Bytes of the objects that were searched.
     pub bytes: u64,
 }
+
+/// Where in a text a secret lies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Position {
+    /// 1-based.
+    pub line: u32,
+    /// First column, 1-based, in UTF-16 units; in bytes for a text that is too large to be in memory whole.
+    pub start_column: u32,
+    /// First column after it, as if it had no line ends.
+    pub end_column: u32,
+}
+
+impl Position {
+    fn new(line: u64, start_column: u64, end_column: u64) -> Self {
+        let number = |value| u32::try_from(value).unwrap_or(u32::MAX);
+        Self { line: number(line), start_column: number(start_column), end_column: number(end_column) }
+    }
+
+    /// The place of a value in a text.
+    fn of(text: &[u8], value: &Range<usize>) -> Self {
+        let units = |part: &[u8]| String::from_utf8_lossy(part).encode_utf16().count() as u64;
+        let before = &text[..value.start.min(text.len())];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = units(&before[start..]) + 1;
+        Self::new(line, column, column + units(text.get(value.clone()).unwrap_or_default()))
+    }
+}
+
+/// In what of a repository a secret lies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Medium {
+    /// A file of a commit.
+    History,
+    /// The message of a commit or tag, or a note.
+    Message,
+    /// What is staged for the next commit.
+    Index,
+    /// An object that no ref and no reflog leads to.
+    Unreachable,
+}
+
+/// A commit.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Commit {
+    /// When it was committed, in seconds since 1970.
+    pub time: i64,
+    /// Its id in hex.
+    pub id: String,
+    /// The author's name.
+    pub author: String,
+    /// The author's address.
+    pub email: String,
+}
+
+/// A place that a secret was found in: the first in a file, and of a file what the oldest commit that has it there holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Occurrence {
+    /// Which secret.
+    pub secret: SecretKey,
+    /// In what.
+    pub medium: Medium,
+    /// The commit that brought it there, or in whose message it is; `None` for a tag's, for the index, and for what is
+    /// unreachable.
+    pub commit: Option<Commit>,
+    /// The file, with `/` between its parts; empty where it is no file.
+    pub path: String,
+    /// The blob, commit or tag, in hex.
+    pub object: String,
+    /// Where in the file, or in the message.
+    pub position: Position,
+    /// Whether `HEAD` has it in that file.
+    pub in_head: bool,
+    /// Whether this commit brought it into the repository: no file of its parents held it, and none is older.
+    pub first: bool,
+}
+
+/// What a scan found.
+#[derive(Default, Debug)]
+pub struct Scan {
+    /// Every place that each secret was found in, by secret, the oldest first.
+    pub occurrences: Vec<Occurrence>,
+    /// By secret, the refs whose newest commit holds it in a file: the first [`MAX_REFS`] by name.
+    pub refs: BTreeMap<SecretKey, Vec<String>>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// Blobs, commits and tags that were searched.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of these, the bytes that had to be looked at, because they were not copied from another object.
+    pub changed: u64,
+}
+
+/// More refs are not named for one secret.
+pub const MAX_REFS: usize = 20;
 
 /// Why a repository cannot be scanned at all.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +203,13 @@ impl Repository {
         let failed = |source| GitError::Open { path: path.to_owned(), source: Box::new(source) };
         let git = gix::open_opts(path, gix::open::Options::isolated()).map_err(failed)?;
         Ok(Self { git })
+    }
+
+    /// Searches every object: the whole history of all refs and reflogs, messages, notes, and what is unreachable.
+    pub fn scan<S: Search, I: Identify>(&self, search: &S, identify: &I, options: &Options<'_>) -> Scan {
+        let mut gaps = Vec::new();
+        let (objects, outcome) = scan::everything(self, search, identify, options, &mut gaps);
+        report::report(self, &objects, outcome, options, gaps)
     }
 }
 

@@ -13,7 +13,7 @@ use super::inflate::Stream;
 use super::objects::{Losses, Unread};
 use super::pack::{EntryId, Kind, Pack};
 use super::walk::{Edit, Visitor};
-use super::{Identify, Progress, SecretKey, inherit, stream};
+use super::{Identify, Position, Progress, SecretKey, inherit, stream};
 
 /// More hits in one text are not kept: it is made to have them.
 pub(crate) const MAX_HITS: usize = 100_000;
@@ -27,8 +27,10 @@ pub(crate) struct Placed {
     pub(crate) secret: SecretKey,
     /// Where it lies first, in bytes; in a message, from its start.
     pub(crate) offset: u64,
-    /// Its line and column, where they are known already.
-    pub(crate) line: Option<(u64, u64)>,
+    /// How long it is.
+    pub(crate) len: u64,
+    /// Its line and columns, where they are known already.
+    pub(crate) position: Option<Position>,
 }
 
 /// The secrets of an object, each once.
@@ -184,7 +186,12 @@ impl<'a, S: Search, I: Identify> Searcher<'a, S, I> {
                 Named { value: hit.value.clone(), found: hit.found, secret }
             })
             .collect();
-        let placed = named.iter().map(|one| Placed { secret: one.secret, offset: one.value.start as u64, line: None });
+        let placed = named.iter().map(|one| Placed {
+            secret: one.secret,
+            offset: one.value.start as u64,
+            len: one.value.len() as u64,
+            position: None,
+        });
         let secrets = first_of_each(placed.collect());
         if !secrets.is_empty() {
             self.outcome.blobs.push(Holder { id, secrets });
@@ -236,7 +243,8 @@ impl<'a, S: Search, I: Identify> Searcher<'a, S, I> {
         let placed = found.hits.iter().map(|hit| Placed {
             secret: self.job.identify.identify(message, hit),
             offset: hit.value.start as u64,
-            line: Some(line_and_column(message, hit.value.start)),
+            len: hit.value.len() as u64,
+            position: Some(Position::of(message, &hit.value)),
         });
         let secrets = first_of_each(placed.collect());
         self.outcome.messages.push((kind, Holder { id, secrets }));
@@ -293,14 +301,6 @@ fn inherited_name(hit: &Hit, edit: &Edit<'_>, named: &[Named]) -> Option<SecretK
 /// Where the message of a commit or tag begins: behind the first empty line.
 fn memchr_two_newlines(object: &[u8]) -> usize {
     object.windows(2).position(|pair| pair == b"\n\n").map_or(object.len(), |at| at + 2)
-}
-
-/// The 1-based line of a place in a text, and its column in bytes.
-pub(crate) fn line_and_column(text: &[u8], offset: usize) -> (u64, u64) {
-    let before = &text[..offset.min(text.len())];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
-    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    (line, (before.len() - start) as u64 + 1)
 }
 
 /// Reads the head of a commit; `None` where it is broken.

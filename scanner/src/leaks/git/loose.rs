@@ -108,20 +108,31 @@ pub(crate) fn search<S: Search, I: Identify>(
     Ok(())
 }
 
-/// A loose tree, for the graph.
+/// A loose tree, for the graph; `None` for an object of another kind.
 ///
 /// # Errors
-/// One that cannot be read, or is none.
+/// One that cannot be read.
 pub(crate) fn tree(inflater: &mut Inflater, folder: &Path, id: ObjectId) -> Result<Option<Vec<u8>>, Unread> {
     let compressed = read(&path(folder, &id))?;
-    let (kind, size, head) = header(&compressed)?;
-    if kind != Kind::Tree {
-        return Ok(None);
-    }
+    let (kind, ..) = header(&compressed)?;
+    if kind == Kind::Tree { inflate(inflater, &compressed).map(Some) } else { Ok(None) }
+}
+
+/// What a loose object holds.
+///
+/// # Errors
+/// One that cannot be read.
+pub(crate) fn read_whole(inflater: &mut Inflater, folder: &Path, id: ObjectId) -> Result<Vec<u8>, Unread> {
+    inflate(inflater, &read(&path(folder, &id))?)
+}
+
+fn inflate(inflater: &mut Inflater, compressed: &[u8]) -> Result<Vec<u8>, Unread> {
+    let (_, size, head) = header(compressed)?;
     if size > MAX_TEXT as u64 {
         return Err(Unread::TooLarge);
     }
     let mut object = Vec::new();
-    inflater.inflate(&compressed, size + head as u64, &mut object)?;
-    Ok(Some(object.split_off(head)))
+    inflater.inflate(compressed, size + head as u64, &mut object)?;
+    object.drain(..head);
+    Ok(object)
 }

@@ -34,8 +34,12 @@ pub(crate) fn everything<S: Search, I: Identify>(
     let job = Job { search, identify, hash, meter: &meter };
     let mut outcome = Outcome::default();
     for pack in &objects.packs {
-        let visitors =
-            walk::walk(pack, options.threads, is_searched, || PackSearcher { pack, searcher: Searcher::new(&job) });
+        let visitors = walk::walk(
+            pack,
+            options.threads,
+            |at| is_searched(pack.kind(at)),
+            || PackSearcher { pack, searcher: Searcher::new(&job) },
+        );
         for visitor in visitors {
             outcome.merge(visitor.searcher.finish());
         }

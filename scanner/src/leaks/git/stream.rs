@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use keytrail_rules::search::{Found, Hit, Hits, Search};
 
-use super::Identify;
 use super::blobs::{MAX_HITS, Placed};
 use super::inflate::Stream;
 use super::objects::Unread;
+use super::{Identify, Position};
 
 /// How much is in memory at a time. In bytes.
 const WINDOW: usize = 8 << 20;
@@ -67,8 +67,9 @@ pub(crate) fn search<S: Search, I: Identify>(
             for range in [&mut hit.value, &mut hit.depends] {
                 *range = base + range.start..base + range.end;
             }
-            let line = Some((at.1.line, at.1.column));
-            placed.insert((hit.found, hit.value.start, hit.value.end), Placed { secret, offset, line });
+            let len = hit.value.len() as u64;
+            let position = Some(Position::new(at.1.line, at.1.column, at.1.column + len));
+            placed.insert((hit.found, hit.value.start, hit.value.end), Placed { secret, offset, len, position });
             hits.push(hit);
         }
         if last {

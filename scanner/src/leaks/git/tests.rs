@@ -1,3 +1,6 @@
+mod broken;
+mod history;
 mod inherit;
 mod repository;
+mod sources;
 mod toy;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::delta::{self, Piece};
 use super::inflate::{Inflater, Stream};
 use super::objects::Unread;
-use super::pack::{EntryId, Kind, Pack};
+use super::pack::{EntryId, Pack};
 
 /// Texts that wait for their deltas, of all threads together. In bytes.
 const MAX_HELD: usize = 160 << 20;
@@ -64,6 +64,7 @@ pub(crate) trait Visitor {
 /// What the threads that walk one pack share.
 struct Shared<'a> {
     pack: &'a Pack,
+    wanted: &'a (dyn Fn(EntryId) -> bool + Sync),
     /// Where a walk begins, and another ends.
     starts: BTreeSet<EntryId>,
     large: Mutex<()>,
@@ -71,16 +72,17 @@ struct Shared<'a> {
     held_per_thread: usize,
 }
 
-/// Visits every entry of a pack whose kind is `wanted`, with a visitor for each thread.
+/// Visits every entry of a pack that is `wanted`, with a visitor for each thread. If an entry is, its base must be.
 pub(crate) fn walk<V: Visitor + Send>(
     pack: &Pack,
     threads: usize,
-    wanted: impl Fn(Kind) -> bool,
+    wanted: impl Fn(EntryId) -> bool + Sync,
     make: impl Fn() -> V + Sync,
 ) -> Vec<V> {
-    let tasks = split(pack, threads, wanted);
+    let tasks = split(pack, threads, &wanted);
     let shared = Shared {
         pack,
+        wanted: &wanted,
         starts: tasks.iter().copied().collect(),
         large: Mutex::default(),
         rebuilt: AtomicU64::new(0),
@@ -109,16 +111,17 @@ pub(crate) fn walk<V: Visitor + Send>(
 
 /// Where to begin: at what is no delta, and in the midst of what would keep one thread at work when the others are done.
 /// The most work first.
-fn split(pack: &Pack, threads: usize, wanted: impl Fn(Kind) -> bool) -> Vec<EntryId> {
-    let mut starts: Vec<EntryId> = pack.roots().filter(|root| wanted(pack.kind(*root))).collect();
+fn split(pack: &Pack, threads: usize, wanted: &dyn Fn(EntryId) -> bool) -> Vec<EntryId> {
+    let mut starts: Vec<EntryId> = pack.roots().filter(|root| wanted(*root)).collect();
     let all: u64 = starts.iter().map(|root| pack.weight(*root)).sum();
     let enough = if threads > 1 { all / (threads as u64 * TASKS_PER_THREAD) } else { all };
     let mut tasks = Vec::new();
     while let Some(mut start) = starts.pop() {
         let (mut weight, mut at) = (pack.weight(start), start);
         while pack.weight(at) > enough {
-            let Some(heaviest) = deltas(pack, at).last() else { break };
-            for delta in deltas(pack, at).filter(|delta| *delta != heaviest && pack.weight(*delta) > enough) {
+            let Some(heaviest) = deltas(pack, at).filter(|delta| wanted(*delta)).last() else { break };
+            let others = deltas(pack, at).filter(|delta| *delta != heaviest && wanted(*delta));
+            for delta in others.filter(|delta| pack.weight(*delta) > enough) {
                 weight = weight.saturating_sub(pack.weight(delta));
                 starts.push(delta);
             }
@@ -186,7 +189,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
             match frame.next {
                 Some(delta) => {
                     frame.next = self.shared.pack.next_delta(delta);
-                    if !self.shared.starts.contains(&delta) {
+                    if self.shared.is_next(delta) {
                         self.visit(delta);
                     }
                 }
@@ -296,6 +299,9 @@ impl<'a, V: Visitor> Walker<'a, V> {
         let mut delta = std::mem::take(&mut self.delta);
         let applied = self.inflater.inflate(raw.compressed, raw.size, &mut delta).and_then(|()| {
             let (_, size, _) = delta::sizes(&delta)?;
+            if size > MAX_TEXT as u64 {
+                return Err(Unread::TooLarge);
+            }
             self.be_alone(size);
             self.shared.spend(size)?;
             let mut text = self.inflater.buffer();
@@ -314,12 +320,17 @@ impl<'a, V: Visitor> Walker<'a, V> {
         let mut lost = vec![entry];
         while let Some(entry) = lost.pop() {
             self.visitor.lost(entry, why);
-            lost.extend(deltas(pack, entry).filter(|delta| !self.shared.starts.contains(delta)));
+            lost.extend(deltas(pack, entry).filter(|delta| self.shared.is_next(*delta)));
         }
     }
 }
 
 impl Shared<'_> {
+    /// Whether a delta is visited after its base, by the same thread.
+    fn is_next(&self, delta: EntryId) -> bool {
+        (self.wanted)(delta) && !self.starts.contains(&delta)
+    }
+
     /// Counts what is rebuilt.
     fn spend(&self, bytes: u64) -> Result<(), Unread> {
         let before = self.rebuilt.fetch_add(bytes, Ordering::Relaxed);

@@ -58,7 +58,7 @@ fn number(mut value: usize) -> Vec<u8> {
 }
 
 /// A delta as git writes them.
-pub(crate) fn encode(base: &[u8], steps: &[Step]) -> (Vec<u8>, Vec<u8>) {
+fn encode(base: &[u8], steps: &[Step]) -> (Vec<u8>, Vec<u8>) {
     let (mut text, mut code) = (Vec::new(), Vec::new());
     for step in steps {
         match step {

@@ -23,27 +23,39 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The secrets of every blob of a repository, each blob searched whole.
-fn naive(folder: &Path) -> BTreeMap<String, BTreeMap<SecretKey, u64>> {
-    let listed = git(folder, &["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)"]);
-    let listed = String::from_utf8(listed).expect("ids");
-    let mut all = BTreeMap::new();
-    for id in listed.lines().filter_map(|line| line.strip_suffix(" blob")) {
-        let text = git(folder, &["cat-file", "blob", id]);
-        let mut found = Hits::default();
-        Toy.search(&text, 0..text.len(), &mut (), &mut found);
-        Toy.settle(&mut found.hits);
-        let mut secrets = BTreeMap::new();
-        for hit in &found.hits {
-            let offset = hit.value.start as u64;
-            let least = secrets.entry(identify(&text, hit)).or_insert(offset);
-            *least = offset.min(*least);
-        }
-        if !secrets.is_empty() {
-            all.insert(id.to_owned(), secrets);
-        }
+/// Every object of a repository: its id, its type, and what it holds.
+pub(crate) fn all_objects(folder: &Path) -> Vec<(String, String, Vec<u8>)> {
+    let bytes = git(folder, &["cat-file", "--batch-all-objects", "--batch"]);
+    let (mut objects, mut rest) = (Vec::new(), &bytes[..]);
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let head = String::from_utf8(rest[..end].to_vec()).expect("a head");
+        let words: Vec<&str> = head.split(' ').collect();
+        let size: usize = words[2].parse().expect("a size");
+        objects.push((words[0].to_owned(), words[1].to_owned(), rest[end + 1..end + 1 + size].to_vec()));
+        rest = &rest[end + 2 + size..];
     }
-    all
+    objects
+}
+
+/// The secrets of a text that is searched whole, with the least offset of each.
+pub(crate) fn secrets_of(text: &[u8]) -> BTreeMap<SecretKey, u64> {
+    let mut found = Hits::default();
+    Toy.search(text, 0..text.len(), &mut (), &mut found);
+    Toy.settle(&mut found.hits);
+    let mut secrets = BTreeMap::new();
+    for hit in &found.hits {
+        let offset = hit.value.start as u64;
+        let least = secrets.entry(identify(text, hit)).or_insert(offset);
+        *least = offset.min(*least);
+    }
+    secrets
+}
+
+/// The secrets of every blob of a repository, each blob searched whole.
+pub(crate) fn naive(folder: &Path) -> BTreeMap<String, BTreeMap<SecretKey, u64>> {
+    let blobs = all_objects(folder).into_iter().filter(|(_, kind, _)| kind == "blob");
+    let searched = blobs.map(|(id, _, text)| (id, secrets_of(&text)));
+    searched.filter(|(_, secrets)| !secrets.is_empty()).collect()
 }
 
 fn walked(folder: &Path, threads: usize) -> BTreeMap<String, BTreeMap<SecretKey, u64>> {
@@ -69,7 +81,7 @@ impl Dice {
 }
 
 /// A line that may hold a secret, or a part of one.
-fn line(dice: &mut Dice) -> String {
+pub(crate) fn line(dice: &mut Dice) -> String {
     match dice.roll(9) {
         0 => format!("token: tok_{:08}", dice.roll(20)),
         1 => "the key is SECRETVAL".to_owned(),
