@@ -50,7 +50,7 @@ mod builtin {
 }
 
 /// The built-in detectors that are functions.
-const PROGRAMMED: &[&dyn Programmed] = &[];
+const PROGRAMMED: &[&dyn Programmed] = &[&generic::Generic];
 
 /// Detectors, ready to search.
 pub struct Detectors {

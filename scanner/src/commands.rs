@@ -77,7 +77,8 @@ fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules:
     let snapshot = runtime()?.block_on(collection.collect());
     let (mut snapshot, key) = snapshot?;
     if leaks {
-        hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar)?;
+        let warn = |message: &str| bar.suspend(|| warn(message));
+        hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
     }
     bar.finish_and_clear();
     Ok((snapshot, config))

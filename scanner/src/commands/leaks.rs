@@ -10,7 +10,7 @@ use keytrail_rules::inventory::Inventory;
 use keytrail_rules::model::{Class, Declaration, Facts, FingerprintKey, Origin, Snapshot, Time};
 
 use super::output::{Outputs, options};
-use super::{Status, now, runtime};
+use super::{Status, now, runtime, warn};
 use crate::cli::{Cli, LeaksArgs};
 use crate::collect::progress;
 use crate::config::Config;
@@ -45,6 +45,7 @@ pub(super) fn run(cli: &Cli, args: &LeaksArgs) -> Result<Status, Error> {
     known.extend(known::of_config(&wanted, home, &key)?);
     let arsenal = Arsenal::new(known, &wanted, home, !args.no_detectors, &key)?;
 
+    arsenal.notes.iter().for_each(|note| warn(note));
     let bar = progress(cli.quiet);
     let mut hunt = Hunt {
         arsenal: &arsenal,
@@ -124,7 +125,8 @@ fn targets(args: &LeaksArgs) -> Result<Targets, Error> {
         let target = Target { path: path.clone(), shown: shown(path) };
         let repository = metadata.is_dir().then(|| hunt::repository(path, history_only)).flatten();
         if let Some(repository) = repository.filter(|_| !args.no_history) {
-            let at = if repository == *path { target.clone() } else { Target { path: repository, shown: String::new() } };
+            let at =
+                if repository == *path { target.clone() } else { Target { path: repository, shown: String::new() } };
             targets.repositories.push(at);
         } else if history_only {
             return Err(Error::usage(

@@ -82,11 +82,7 @@ impl<'a> Gatherer<'a> {
     }
 
     /// The leaks, by fingerprint. `describe` says what a detector is, the most specific of several first.
-    pub fn finish(
-        self,
-        describe: impl Fn(&[u32]) -> Option<Detected>,
-        elsewhere: &AcceptedElsewhere,
-    ) -> Vec<Leak> {
+    pub fn finish(self, describe: impl Fn(&[u32]) -> Option<Detected>, elsewhere: &AcceptedElsewhere) -> Vec<Leak> {
         let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut leaks: BTreeMap<Fingerprint, (Leak, Vec<u32>)> = BTreeMap::new();
         for seen in seen.into_values().filter(|seen| !seen.occurrences.is_empty()) {

@@ -6,14 +6,15 @@ use indicatif::ProgressBar;
 use keytrail_rules::detectors::Detectors;
 use keytrail_rules::inventory::Inventory;
 use keytrail_rules::model::{
-    Detected, Facts, FingerprintKey, Gap, Location, Medium, Occurrence, ScopeEntry, Snapshot,
+    Commit, Detected, Facts, FingerprintKey, Gap, GapReason, Location, Medium, Occurrence, ScopeEntry, Searched,
+    Snapshot,
 };
 use keytrail_rules::search::Hit;
 
 use super::accepted::AcceptedElsewhere;
 use super::gather::Gatherer;
 use super::known::{self, Arsenal};
-use super::{Position, Progress, Sink, files};
+use super::{Position, Progress, Sink, files, git};
 use crate::config::{Config, LeaksConfig};
 use crate::discover::{globs, matching};
 use crate::error::Error;
@@ -90,7 +91,8 @@ impl Sink for Collector<'_, '_> {
             start_column: at.start_column,
             end_column: at.end_column.max(at.start_column + 1),
         };
-        self.gatherer.add(key, Occurrence { commit: None, medium: self.medium, location, present: true, allowed: None });
+        self.gatherer
+            .add(key, Occurrence { commit: None, medium: self.medium, location, present: true, allowed: None });
     }
 
     fn gap(&mut self, gap: Gap) {
@@ -105,7 +107,8 @@ impl Sink for Collector<'_, '_> {
 
 /// What a detector says, of those that recognised one value: the most specific.
 pub(super) fn describe(detectors: &Detectors, recognised: &[u32]) -> Option<Detected> {
-    let best = recognised.iter().copied().max_by_key(|index| (detectors.specificity(*index), std::cmp::Reverse(*index)))?;
+    let best =
+        recognised.iter().copied().max_by_key(|index| (detectors.specificity(*index), std::cmp::Reverse(*index)))?;
     let about = detectors.about(best);
     let prefix = detectors.prefix(best);
     Some(Detected {
@@ -142,13 +145,15 @@ impl Hunt<'_> {
             searched.add(sink.total.files, 0, sink.total.bytes);
             facts.gaps.extend(sink.gaps);
         }
+        for target in &targets.repositories {
+            self.history(target, &gatherer, &mut facts, &mut searched)?;
+        }
         let searcher = &self.arsenal.searcher;
         facts.leaks = gatherer.finish(|recognised| describe(&searcher.detectors, recognised), &self.elsewhere);
         for leak in &mut facts.leaks {
             leak.occurrences.retain(|one| !excluded.is_match(&one.location.file));
         }
         facts.leaks.retain(|leak| !leak.occurrences.is_empty());
-        facts.gaps.extend(self.arsenal.gaps.iter().cloned());
         facts.searched = Some(searched);
         Ok(facts)
     }
@@ -163,12 +168,74 @@ impl Hunt<'_> {
         sink.total
     }
 
+    fn history(
+        &self,
+        target: &Target,
+        gatherer: &Gatherer<'_>,
+        facts: &mut Facts,
+        searched: &mut Searched,
+    ) -> Result<(), Error> {
+        let shown = if target.shown.is_empty() { "." } else { &target.shown };
+        let source = format!("git history of {shown}");
+        self.progress.set_message(format!("searching the {}", printable(&source)));
+        let repository = match git::Repository::open(&target.path) {
+            Ok(repository) => repository,
+            Err(error) => {
+                let gap = Gap::new(source, GapReason::Malformed, error.to_string()).hint(error.hint());
+                facts.gaps.push(gap);
+                return Ok(());
+            }
+        };
+        let progress = |now: git::Progress| {
+            self.progress.set_length(now.total);
+            self.progress.set_position(now.objects);
+        };
+        let options = git::Options { progress: &progress, ..git::Options::default() };
+        let identify = |text: &[u8], hit: &Hit| gatherer.identify(text, hit);
+        let scan = repository.scan(&self.arsenal.searcher, &identify, &options);
+        for found in &scan.occurrences {
+            gatherer.add(found.secret, occurrence(found, &target.shown));
+        }
+        searched.add(0, scan.objects, scan.bytes);
+        facts.gaps.extend(scan.gaps);
+        facts.scope.push(ScopeEntry { source, kind: "git-history".to_owned(), held: scan.objects });
+        Ok(())
+    }
+
     fn options(&self) -> files::Options<'static> {
         files::Options { respect_ignored: self.respect_ignore, ..files::Options::default() }
     }
 
     fn collector<'h>(&'h self, medium: Medium, gatherer: &'h Gatherer<'h>) -> Collector<'h, 'h> {
         Collector { gatherer, medium, progress: self.progress, total: Progress::default(), gaps: Vec::new() }
+    }
+}
+
+/// A place in a repository, as reports call it.
+fn occurrence(found: &git::Occurrence, shown: &str) -> Occurrence {
+    let medium = match found.medium {
+        git::Medium::History => Medium::GitHistory,
+        git::Medium::Message => Medium::GitMessage,
+        git::Medium::Index => Medium::GitIndex,
+        git::Medium::Unreachable => Medium::GitUnreachable,
+    };
+    // What is no file is named by its object.
+    let path = if found.path.is_empty() { format!("git:{}", found.object) } else { found.path.clone() };
+    let file = if shown.is_empty() { path } else { format!("{shown}/{path}") };
+    let git::Position { line, start_column, end_column } = found.position;
+    Occurrence {
+        commit: found.commit.as_ref().and_then(|commit| {
+            Some(Commit {
+                time: chrono::DateTime::from_timestamp(commit.time, 0)?,
+                id: commit.id.clone(),
+                author: commit.author.clone(),
+                email: commit.email.clone(),
+            })
+        }),
+        medium,
+        location: Location { file, line, start_column, end_column: end_column.max(start_column + 1) },
+        present: found.in_head || found.medium == git::Medium::Index,
+        allowed: None,
     }
 }
 
@@ -208,12 +275,15 @@ pub fn in_scan(
     root: &Path,
     config: &Config,
     progress: &ProgressBar,
+    warn: &dyn Fn(&str),
 ) -> Result<(), Error> {
     let leaks = &config.leaks;
     let mut known = known::of_inventory(&Inventory::new(snapshot, &config.policy), values.into_inner());
     known.extend(known::of_config(leaks, root, key)?);
     let arsenal = Arsenal::new(known, leaks, root, true, key)?;
-    let target = |path: &String| Target { path: root.join(path), shown: if path == "." { String::new() } else { path.clone() } };
+    arsenal.notes.iter().for_each(|note| warn(note));
+    let target =
+        |path: &String| Target { path: root.join(path), shown: if path == "." { String::new() } else { path.clone() } };
     let here = || Target { path: root.to_owned(), shown: String::new() };
     let mut targets = Targets {
         repositories: match &leaks.repositories {

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use keytrail_rules::detectors::import::import;
 use keytrail_rules::detectors::{Detectors, Family, Spec};
 use keytrail_rules::inventory::Inventory;
 use keytrail_rules::known_values::{KnownValues, Searchable};
-use keytrail_rules::model::{
-    Fingerprint, FingerprintKey, Gap, Searched, Secret, VersionValue,
-};
+use keytrail_rules::model::{Fingerprint, FingerprintKey, Gap, GapReason, Location, Searched, Secret, VersionValue};
 use keytrail_rules::searcher::Searcher;
 use sha2::{Digest, Sha256};
 
@@ -36,8 +35,8 @@ pub struct Arsenal {
     pub searched: Searched,
     /// A digest of all that the outcome hangs on.
     pub digest: String,
-    /// What of the rule files is not honoured.
-    pub gaps: Vec<Gap>,
+    /// What of the rule files is not honoured as it stands there.
+    pub notes: Vec<String>,
 }
 
 /// The secrets of an inventory whose values were read.
@@ -136,8 +135,8 @@ impl Arsenal {
             }
             digest.update(value.fingerprint.as_str());
         }
-        let mut gaps = Vec::new();
-        let detectors = if with_detectors { detectors(config, root, &mut gaps)? } else { none()? };
+        let mut notes = Vec::new();
+        let detectors = if with_detectors { detectors(config, root, &mut notes)? } else { none()? };
         for about in detectors.all() {
             digest.update(about.id.as_bytes());
             digest.update([0]);
@@ -147,7 +146,7 @@ impl Arsenal {
         searched.detectors = detectors.len() as u64;
         let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let known = values.iter().map(|value| value.fingerprint.clone()).collect();
-        Ok(Self { searcher: Searcher { detectors, known: builder.build() }, known, searched, digest, gaps })
+        Ok(Self { searcher: Searcher { detectors, known: builder.build() }, known, searched, digest, notes })
     }
 }
 
@@ -156,15 +155,27 @@ fn none() -> Result<Detectors, Error> {
 }
 
 /// The built-in detectors that the config leaves on, and those of the rule files.
-fn detectors(config: &LeaksConfig, root: &Path, gaps: &mut Vec<Gap>) -> Result<Detectors, Error> {
-    let _ = gaps;
+fn detectors(config: &LeaksConfig, root: &Path, notes: &mut Vec<String>) -> Result<Detectors, Error> {
     let mut own: Vec<Spec> = Vec::new();
+    let mut disabled = config.disable.clone();
     for file in &config.rules {
         let path = root.join(file);
         let text = fs::read_to_string(&path).map_err(|error| Error::Read(path.clone(), error))?;
-        let wrong = |message: String| Error::Rules { file: file.display().to_string(), message };
-        let family = Family::parse(&text).map_err(|error| wrong(error.to_string()))?;
-        own.extend(family.detectors.into_iter().map(|detector| detector.spec));
+        let shown = file.display().to_string();
+        let wrong = |message: String| Error::Rules { file: shown.clone(), message };
+        if text.contains("[[detector]]") {
+            let family = Family::parse(&text).map_err(|error| wrong(error.to_string()))?;
+            own.extend(family.detectors.into_iter().map(|detector| detector.spec));
+            continue;
+        }
+        let imported = import(&text).map_err(|error| wrong(error.to_string()))?;
+        if imported.specs.is_empty() && !imported.use_default {
+            let why = imported.notes.first().map_or_else(|| "it has no rules".to_owned(), ToString::to_string);
+            return Err(wrong(why));
+        }
+        notes.extend(imported.notes.iter().map(|note| format!("{shown}: {note}")));
+        disabled.extend(imported.disabled);
+        own.extend(imported.specs);
     }
     for id in &config.disable {
         let known = Detectors::builtin().find(id).is_some() || own.iter().any(|spec| spec.about.id == *id);
@@ -175,8 +186,10 @@ fn detectors(config: &LeaksConfig, root: &Path, gaps: &mut Vec<Gap>) -> Result<D
             ));
         }
     }
-    own.retain(|spec| !config.disable.iter().any(|id| *id == spec.about.id));
-    detectors_of(|id| !config.disable.iter().any(|disabled| disabled == id), own)
+    // A rule of a user stands for the built-in one of its id.
+    let replaced: Vec<String> = own.iter().map(|spec| spec.about.id.to_string()).collect();
+    own.retain(|spec| !disabled.iter().any(|id| *id == spec.about.id));
+    detectors_of(|id| !disabled.iter().chain(&replaced).any(|one| one == id), own)
 }
 
 fn detectors_of(wanted: impl Fn(&str) -> bool, own: Vec<Spec>) -> Result<Detectors, Error> {
