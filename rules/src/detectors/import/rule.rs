@@ -32,10 +32,10 @@ pub(super) fn read(id: &str, rule: &Table, global: &[Allow], notes: &mut Notes<'
     let (literals, also) = literals(&hir, &keywords, notes);
     let mut analysis = analyse::analyse(&hir, &literals);
     if let Some(group) = group(rule, notes, &regex) {
-        (analysis.group, analysis.prefix) = (group, String::new());
+        (analysis.group, analysis.flush, analysis.prefix) = (group, false, String::new());
     }
     let lead = if literals.is_empty() { None } else { Some(analysis.lead.unwrap_or(MARGIN)) };
-    let matcher = Matcher::Token { regex: Cow::Owned(regex), group: analysis.group, lead };
+    let matcher = Matcher::Token { regex: Cow::Owned(regex), group: analysis.group, lead, flush: analysis.flush };
     let filter = filter(id, rule, global, also, notes);
     let about = About {
         id: Cow::Owned(id.to_owned()),
