@@ -64,7 +64,7 @@ fn note_unknown(rule: &Table, notes: &mut Notes<'_>) {
             // What a rule says of itself.
             "tags" | "confidence" | "specificity" => {}
             "required" | "requires" | "components" => {
-                notes.add(key, "a secret is reported without its other parts near")
+                notes.add(key, "a secret is reported without its other parts near");
             }
             "validate" | "analyze" | "revoke" => notes.add(key, "nothing is sent to the provider"),
             _ => notes.add(key, "is not known"),
