@@ -100,8 +100,9 @@ fn emit(spec: &spec::Spec, number: usize, statics: &mut String, specs: &mut Stri
 
 fn matcher(matcher: &spec::Matcher, number: usize, statics: &mut String) -> Result<String, std::fmt::Error> {
     Ok(match matcher {
-        spec::Matcher::Token { regex, group, lead } => {
-            format!("Matcher::Token {{ regex: {}, group: {group}, lead: {lead:?} }}", text(regex))
+        spec::Matcher::Token { regex, group, lead, flush } => {
+            let regex = text(regex);
+            format!("Matcher::Token {{ regex: {regex}, group: {group}, lead: {lead:?}, flush: {flush} }}")
         }
         spec::Matcher::Named { names, value, group } => {
             texts(&format!("NAMES_{number}"), names, statics)?;

@@ -17,6 +17,8 @@ pub(crate) struct Analysis {
     pub lead: Option<usize>,
     /// The capture group that is the secret; 0 is the whole match.
     pub group: usize,
+    /// Whether the secret begins where the match does.
+    pub flush: bool,
     /// What every secret begins with.
     pub prefix: String,
 }
@@ -44,6 +46,7 @@ pub(crate) fn analyse(hir: &Hir, literals: &[Literal]) -> Analysis {
         shortest: properties.minimum_len().unwrap_or(0),
         lead: lead(hir, literals).or_else(|| longest.map(|longest| longest.saturating_sub(least))),
         group,
+        flush: group == 0 || begins_with_group(hir, group),
         prefix: common_prefix(secret),
     }
 }
@@ -59,6 +62,17 @@ fn secret_group(hir: &Hir) -> (usize, &Hir) {
         }
     }
     find(hir, &|_, name| name == Some("secret")).or_else(|| find(hir, &|index, _| index == 1)).unwrap_or((0, hir))
+}
+
+fn begins_with_group(hir: &Hir, group: usize) -> bool {
+    match hir.kind() {
+        HirKind::Capture(capture) => capture.index as usize == group || begins_with_group(&capture.sub, group),
+        HirKind::Concat(parts) => {
+            let first = parts.iter().find(|part| !matches!(part.kind(), HirKind::Look(_)));
+            first.is_some_and(|first| begins_with_group(first, group))
+        }
+        _ => false,
+    }
 }
 
 /// How many bytes stand at most before the literal, where the parts of the expression show it: those before the part

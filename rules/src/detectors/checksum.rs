@@ -162,3 +162,63 @@ fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_are_those_of_the_standards() {
+        // The check value of CRC-32/ISO-HDLC.
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(hex_little_endian(0xcbf4_3926), *b"2639f4cb");
+        assert_eq!(base62(61), *b"00000z");
+        assert_eq!(base64_url(b"aGk_-w=="), Some(b"hi\x3f\xfb".to_vec()));
+        assert_eq!(base64_url(b"a+b"), None);
+    }
+
+    #[test]
+    fn a_suffix_holds_and_no_other_does() {
+        for (checksum, start) in [
+            (Checksum::GithubCrc32, format!("ghp_{}", "aB3".repeat(10))),
+            (Checksum::NpmCrc32, format!("npm_{}", "Zy9".repeat(10))),
+            (Checksum::GrafanaCrc32, format!("glsa_{}_", "k7Qw".repeat(8))),
+        ] {
+            let token = format!("{start}{}", checksum.suffix(&start).unwrap());
+            assert!(checksum.holds(token.as_bytes()), "{checksum:?}");
+            for at in 5..token.len() {
+                let mut wrong = token.clone().into_bytes();
+                wrong[at] = if wrong[at] == b'x' { b'y' } else { b'x' };
+                assert!(!checksum.holds(&wrong), "{checksum:?} {at}");
+            }
+        }
+        // What is no token of the old form carries none.
+        assert!(Checksum::GithubCrc32.holds(b"ghs_header.payload.signature"));
+        assert!(!Checksum::GrafanaCrc32.holds(b"glsa_"));
+    }
+
+    #[test]
+    fn structures_are_read() {
+        let encode = |bytes: &[u8]| {
+            const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+            let mut text = String::new();
+            for chunk in bytes.chunks(3) {
+                let bits =
+                    chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+                let digits = (0..=chunk.len()).map(|digit| DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]);
+                text.extend(digits.map(char::from));
+            }
+            text
+        };
+        let mut macaroon = b"\x02\x01\x08pypi.org\x02\x03abc\x00\x00\x06\x20".to_vec();
+        macaroon.extend([7; 32]);
+        let token = |bytes: &[u8]| format!("pypi-{}", encode(bytes)).into_bytes();
+        assert!(Checksum::PypiMacaroon.holds(&token(&macaroon)));
+        assert!(!Checksum::PypiMacaroon.holds(&token(&macaroon[..30])));
+        assert!(!Checksum::PypiMacaroon.holds(&token(b"\x01\x01\x08pypi.org")));
+        let header = |json: &str| format!("{}.e.s", encode(json.as_bytes())).into_bytes();
+        assert!(Checksum::Jwt.holds(&header(r#"{"alg":"HS256"}"#)));
+        assert!(!Checksum::Jwt.holds(&header(r#"{"typ":"JWT"}"#)));
+        assert!(Checksum::ALL.iter().all(|(name, checksum)| Checksum::parse(name) == Some(*checksum)));
+    }
+}

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use memchr::memmem;
-use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 
 use super::compiled::Compiled;
@@ -55,6 +54,12 @@ pub(super) fn examine(
                 Err(verdict) => say(place.at..place.at + place.length, verdict),
             });
         }
+        // The cheapest refusal first: most short literals that text has by chance stand inside words.
+        Matcher::Token { lead: Some(0), flush: true, .. }
+            if spec.filter.boundary && !filter::begins_word(place.text, place.at) =>
+        {
+            say(place.at..place.at + place.length, Verdict::InsideWord);
+        }
         Matcher::Token { group, lead, .. } => {
             let mut matched = false;
             each_match(place, window, lead.unwrap_or(0), *group, spec, compiled, &mut |whole, secret| {
@@ -84,10 +89,9 @@ fn each_match(
     let end = window.end.min(place.at + spec.after.saturating_sub(context).max(place.length)).max(literal_end);
     let anchored = if lead == 0 { Anchored::Yes } else { Anchored::No };
     let mut start = place.at.saturating_sub(lead).max(window.start);
-    let mut captures = (group > 0).then(|| compiled.regex.create_captures());
     while start <= place.at {
         let input = Input::new(place.text).span(start..end).anchored(anchored);
-        let Some((whole, secret)) = one_match(&input, group, compiled, captures.as_mut()) else {
+        let Some((whole, secret)) = one_match(&input, group, compiled) else {
             return;
         };
         if whole.start > place.at {
@@ -100,18 +104,14 @@ fn each_match(
     }
 }
 
-fn one_match(
-    input: &Input<'_>,
-    group: usize,
-    compiled: &Compiled,
-    captures: Option<&mut Captures>,
-) -> Option<(Range<usize>, Range<usize>)> {
-    let Some(captures) = captures else {
-        let whole = compiled.regex.search(input)?.range();
+fn one_match(input: &Input<'_>, group: usize, compiled: &Compiled) -> Option<(Range<usize>, Range<usize>)> {
+    let whole = compiled.regex.search(input)?.range();
+    if group == 0 {
         return Some((whole.clone(), whole));
-    };
-    compiled.regex.search_captures(input, captures);
-    let whole = captures.get_match()?.range();
+    }
+    // Groups cost far more than matches, and most places have none.
+    let mut captures = compiled.regex.create_captures();
+    compiled.regex.search_captures(&input.clone().span(whole.clone()).anchored(Anchored::Yes), &mut captures);
     // A group that did not take part: the whole match stands for it.
     let secret = captures.get_group(group).map_or_else(|| whole.clone(), |span| span.start..span.end);
     Some((whole, secret))
@@ -200,7 +200,6 @@ pub(super) fn everywhere(
     };
     let context = spec.filter.context();
     let longest = spec.after.min(LONGEST).saturating_sub(context);
-    let mut captures = (group > 0).then(|| compiled.regex.create_captures());
     let mut start = starts.start;
     while start < starts.end {
         let all = Input::new(text).span(start..starts.end.saturating_add(longest).min(text.len()));
@@ -210,7 +209,7 @@ pub(super) fn everywhere(
         // What is reported is decided within the reach of a match from its first byte on, wherever the search began.
         let at = first.start();
         let reach = Input::new(text).span(at..(at + longest).min(text.len())).anchored(Anchored::Yes);
-        if let Some((whole, secret)) = one_match(&reach, group, compiled, captures.as_mut()) {
+        if let Some((whole, secret)) = one_match(&reach, group, compiled) {
             let window = at.saturating_sub(spec.before)..(at + spec.after).min(text.len());
             let verdict = judge(text, &whole, &secret, &window, spec, compiled);
             say(secret, window, verdict);

@@ -240,8 +240,12 @@ fn token_matcher(raw: &DetectorToml) -> Result<(Matcher, Vec<Literal>, Analysis)
         return Err((regex.span(), "the regex matches less than 4 bytes".to_owned()));
     }
     let lead = analysis.lead.unwrap_or(MARGIN);
-    let matcher =
-        Matcher::Token { regex: Cow::Owned(regex.get_ref().clone()), group: analysis.group, lead: Some(lead) };
+    let matcher = Matcher::Token {
+        regex: Cow::Owned(regex.get_ref().clone()),
+        group: analysis.group,
+        lead: Some(lead),
+        flush: analysis.flush,
+    };
     Ok((matcher, literals, analysis))
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use regex_automata::Input;
 use regex_automata::meta::Regex;
+use regex_automata::{Anchored, Input};
 
 use super::examine::Place;
 use super::family::{BRIDGE_LENGTH, NAME_LENGTH};
@@ -27,12 +27,18 @@ pub(super) fn examine(
         return say(Err(Verdict::NoName));
     }
     let last_start = (name.end + BRIDGE_LENGTH).min(window.end);
-    let mut captures = value.create_captures();
     let mut start = name.end;
     let mut met = false;
     while start < last_start {
-        value.search_captures(&Input::new(text).span(start..window.end), &mut captures);
-        let Some(whole) = captures.get_group(1).filter(|whole| whole.start < last_start) else {
+        let Some(met_at) = value.search(&Input::new(text).span(start..window.end)) else {
+            break;
+        };
+        if met_at.start() >= last_start {
+            break;
+        }
+        let mut captures = value.create_captures();
+        value.search_captures(&Input::new(text).span(met_at.range()).anchored(Anchored::Yes), &mut captures);
+        let Some(whole) = captures.get_group(1) else {
             break;
         };
         if assigned(&text[name.end..whole.start]) && ends_value(text, whole.end) {

@@ -20,69 +20,84 @@ pub(crate) struct Prefilter {
     slots: Vec<Slot>,
     /// By how much a hash is shifted to be the number of a slot.
     shift: u32,
+    /// Of each literal, in the order in which they were given.
     entries: Vec<Entry>,
-    texts: Vec<Text>,
+    /// The literals, one after another.
+    bytes: Vec<u8>,
     /// How far into its literal a group of four may stand.
     farthest: usize,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Slot {
     gram: u32,
-    /// The entries of the gram. Empty: the slot is free.
-    first: u32,
+    /// The last literal with that group, or [`NONE`]: the slot is free.
     last: u32,
 }
 
-/// A literal whose rarest group is that of the slot.
+/// No literal.
+const NONE: u32 = u32::MAX;
+
+/// A literal.
 struct Entry {
     /// Its first eight bytes, or all, folded as in a group.
     start: u64,
     /// Which of the eight bytes count.
     mask: u64,
-    literal: u32,
-    offset: u32,
-}
-
-struct Text {
-    /// As it is spelt; in lower case where `any_case` is set.
-    bytes: Box<[u8]>,
+    /// The one before it with the same group, or [`NONE`].
+    before: u32,
+    /// Where its bytes stand in those of all; in lower case where `any_case` is set.
+    first: u32,
+    length: u32,
+    /// Where its rarest group starts.
+    offset: u8,
     any_case: bool,
 }
 
 impl Prefilter {
-    /// Prepares literals of at least [`GRAM`] bytes; shorter ones are never found.
+    /// Prepares literals of at least four bytes; shorter ones are never found.
     pub(crate) fn new<'l>(literals: impl Iterator<Item = &'l Literal> + Clone) -> Self {
-        let text = |literal: &Literal| Text { bytes: literal.text.as_bytes().into(), any_case: literal.any_case };
-        let texts: Vec<Text> = literals.clone().map(text).collect();
-        let mut anchored: Vec<(u32, Entry)> = (0..)
-            .zip(literals)
-            .filter_map(|(index, literal)| {
-                let bytes = literal.text.as_bytes();
-                let offset = usize::from(literal.anchor.or_else(|| rarity::rarest(bytes))?);
-                let (start, mask) = start(bytes);
-                Some((gram(bytes, offset), Entry { start, mask, literal: index, offset: offset as u32 }))
-            })
-            .collect();
-        anchored.sort_unstable_by_key(|(gram, entry)| (*gram, entry.literal));
-        let farthest = anchored.iter().map(|(_, entry)| entry.offset as usize).max().unwrap_or(0);
-        let mut grams = GramSet::new();
-        let mut slots = vec![Slot::default(); (anchored.len() * 2).next_power_of_two().max(2)];
-        let shift = 32 - slots.len().trailing_zeros();
-        let mut first = 0;
-        for group in anchored.chunk_by(|a, b| a.0 == b.0) {
-            let gram = group[0].0;
-            grams.insert(gram);
-            let mut slot = (hash(gram) >> shift) as usize;
-            while slots[slot].first != slots[slot].last {
-                slot = (slot + 1) & (slots.len() - 1);
-            }
-            let last = first + group.len() as u32;
-            slots[slot] = Slot { gram, first, last };
-            first = last;
+        let slots = (literals.clone().count() * 2).next_power_of_two().max(2);
+        let mut prefilter = Self {
+            grams: GramSet::new(),
+            slots: vec![Slot { gram: 0, last: NONE }; slots],
+            shift: 32 - slots.trailing_zeros(),
+            entries: Vec::with_capacity(slots / 2),
+            bytes: Vec::new(),
+            farthest: 0,
+        };
+        for literal in literals {
+            prefilter.add(literal);
         }
-        let entries = anchored.into_iter().map(|(_, entry)| entry).collect();
-        Self { grams, slots, shift, entries, texts, farthest }
+        prefilter
+    }
+
+    fn add(&mut self, literal: &Literal) {
+        let bytes = literal.text.as_bytes();
+        let (number, first) = (self.entries.len() as u32, self.bytes.len() as u32);
+        let (start, mask) = start(bytes);
+        let anchor = literal.anchor.or_else(|| rarity::rarest(bytes));
+        let (offset, any_case, length) = (anchor.unwrap_or(0), literal.any_case, bytes.len() as u32);
+        let mut before = NONE;
+        if anchor.is_some() {
+            let gram = gram(bytes, usize::from(offset));
+            self.grams.insert(gram);
+            let slot = self.slot(gram);
+            before = self.slots[slot].last;
+            self.slots[slot] = Slot { gram, last: number };
+            self.farthest = self.farthest.max(offset.into());
+        }
+        self.entries.push(Entry { start, mask, before, first, length, offset, any_case });
+        self.bytes.extend(bytes);
+    }
+
+    /// The slot of a group, or the free one where it would be.
+    fn slot(&self, gram: u32) -> usize {
+        let mut slot = (hash(gram) >> self.shift) as usize;
+        while self.slots[slot].last != NONE && self.slots[slot].gram != gram {
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        slot
     }
 
     /// Calls `found` with the index of every literal that starts in `range` and where it starts.
@@ -93,27 +108,21 @@ impl Prefilter {
 
     #[inline(never)]
     fn candidate(&self, text: &[u8], at: usize, range: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
-        let gram = gram(text, at);
-        let mut slot = (hash(gram) >> self.shift) as usize;
-        loop {
-            let Slot { gram: known, first, last } = self.slots[slot];
-            if first == last {
-                return;
+        let mut number = self.slots[self.slot(gram(text, at))].last;
+        while let Some(entry) = self.entries.get(number as usize) {
+            let start = at.wrapping_sub(entry.offset.into());
+            if range.contains(&start) && entry.may_start(text, start) && self.stands(entry, text, start) {
+                found(number, start);
             }
-            if known == gram {
-                for entry in &self.entries[first as usize..last as usize] {
-                    let start = at.wrapping_sub(entry.offset as usize);
-                    if range.contains(&start)
-                        && entry.may_start(text, start)
-                        && self.texts[entry.literal as usize].stands(text, start)
-                    {
-                        found(entry.literal, start);
-                    }
-                }
-                return;
-            }
-            slot = (slot + 1) & (self.slots.len() - 1);
+            number = entry.before;
         }
+    }
+
+    /// Whether a literal stands at a place.
+    fn stands(&self, entry: &Entry, text: &[u8], start: usize) -> bool {
+        let bytes = &self.bytes[entry.first as usize..][..entry.length as usize];
+        let there = text.get(start..start + bytes.len());
+        there.is_some_and(|there| if entry.any_case { there.eq_ignore_ascii_case(bytes) } else { there == bytes })
     }
 }
 
@@ -122,15 +131,6 @@ impl Entry {
     fn may_start(&self, text: &[u8], start: usize) -> bool {
         let eight = text.get(start..).and_then(|rest| rest.first_chunk());
         eight.is_none_or(|eight| (u64::from_le_bytes(*eight) | u64::from_le_bytes([FOLD; 8])) & self.mask == self.start)
-    }
-}
-
-impl Text {
-    fn stands(&self, text: &[u8], start: usize) -> bool {
-        let Some(there) = text.get(start..start + self.bytes.len()) else {
-            return false;
-        };
-        if self.any_case { there.eq_ignore_ascii_case(&self.bytes) } else { *there == *self.bytes }
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Matcher {
         /// How many bytes before the literal a match may begin; `Some(0)` where it begins with it. `None`: the match
         /// is looked for everywhere, without a literal.
         lead: Option<usize>,
+        /// Whether the secret begins where the match does.
+        flush: bool,
     },
     /// By the name that it is assigned to.
     Named {

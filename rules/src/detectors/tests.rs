@@ -146,7 +146,7 @@ fn what_is_known_of_a_detector_follows_from_its_regex() {
     assert_eq!(spec("sample-token").after, 46 + spec::BOUNDARY);
     assert!(!spec("sample-token").is_long() && spec("sample-block").is_long());
     assert_eq!(spec("sample-pair").before, 60);
-    assert!(matches!(spec("sample-inner").matcher, Matcher::Token { lead: Some(16), group: 1, .. }));
+    assert!(matches!(spec("sample-inner").matcher, Matcher::Token { lead: Some(16), group: 1, flush: false, .. }));
     assert_eq!(detectors.about(detectors.find("sample-inner").unwrap()).severity, Severity::Info);
     assert!(spec("sample-pat").specificity > spec("sample-token").specificity);
 }

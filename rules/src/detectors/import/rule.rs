@@ -32,10 +32,10 @@ pub(super) fn read(id: &str, rule: &Table, global: &[Allow], notes: &mut Notes<'
     let (literals, also) = literals(&hir, &keywords, notes);
     let mut analysis = analyse::analyse(&hir, &literals);
     if let Some(group) = group(rule, notes, &regex) {
-        (analysis.group, analysis.prefix) = (group, String::new());
+        (analysis.group, analysis.flush, analysis.prefix) = (group, false, String::new());
     }
     let lead = if literals.is_empty() { None } else { Some(analysis.lead.unwrap_or(MARGIN)) };
-    let matcher = Matcher::Token { regex: Cow::Owned(regex), group: analysis.group, lead };
+    let matcher = Matcher::Token { regex: Cow::Owned(regex), group: analysis.group, lead, flush: analysis.flush };
     let filter = filter(id, rule, global, also, notes);
     let about = About {
         id: Cow::Owned(id.to_owned()),
@@ -64,7 +64,7 @@ fn note_unknown(rule: &Table, notes: &mut Notes<'_>) {
             // What a rule says of itself.
             "tags" | "confidence" | "specificity" => {}
             "required" | "requires" | "components" => {
-                notes.add(key, "a secret is reported without its other parts near")
+                notes.add(key, "a secret is reported without its other parts near");
             }
             "validate" | "analyze" | "revoke" => notes.add(key, "nothing is sent to the provider"),
             _ => notes.add(key, "is not known"),
