@@ -3,25 +3,31 @@
 
 mod blobs;
 mod delta;
+mod each;
 mod graph;
 mod history;
 mod inflate;
 mod inherit;
 mod lines;
 mod loose;
+mod missing;
 mod objects;
 mod pack;
+mod range;
 mod refs;
 mod report;
 mod scan;
+mod staged;
 mod stream;
 mod trees;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
+use gix::ObjectId;
 use keytrail_rules::model::Gap;
 use keytrail_rules::search::{Hit, Search};
 
@@ -49,7 +55,7 @@ impl<F: Fn(&[u8], &Hit) -> SecretKey + Sync> Identify for F {
 pub struct Progress {
     /// Objects that were searched.
     pub objects: u64,
-    /// Objects that there are.
+    /// Objects that there are; 0 where that is not known before.
     pub total: u64,
     /// Bytes of the objects that were searched.
     pub bytes: u64,
@@ -162,6 +168,14 @@ pub enum GitError {
         /// What is wrong.
         source: Box<gix::Error>,
     },
+    /// A range of commits names what is not there.
+    #[error("{range} is no range of commits here: {source}")]
+    Range {
+        /// The range.
+        range: String,
+        /// What is wrong.
+        source: Box<gix::Error>,
+    },
 }
 
 impl GitError {
@@ -169,6 +183,10 @@ impl GitError {
     pub fn hint(&self) -> String {
         match self {
             Self::Open { .. } => "name a folder that holds a .git, or a bare repository".to_owned(),
+            Self::Range { .. } => {
+                "name commits as git does: main..topic; a shallow clone has no older ones until `git fetch --unshallow`"
+                    .to_owned()
+            }
         }
     }
 }
@@ -210,6 +228,114 @@ impl Repository {
         let mut gaps = Vec::new();
         let (objects, outcome) = scan::everything(self, search, identify, options, &mut gaps);
         report::report(self, &objects, outcome, options, gaps)
+    }
+
+    /// What leads to the objects now: for [`Repository::scan_since`], after a scan that had no gaps. Object ids in hex.
+    pub fn tips(&self) -> Vec<String> {
+        let mut tips: Vec<String> = refs::tips(self, &mut Vec::new()).iter().map(|tip| tip.id.to_string()).collect();
+        tips.dedup();
+        tips
+    }
+
+    /// Searches what came since a scan: the commits, notes and tags that refs and reflogs lead to and `tips` do not.
+    /// Tips that are not there any more hide nothing. Objects that nothing leads to are not searched.
+    pub fn scan_since<S: Search, I: Identify>(
+        &self,
+        tips: &[String],
+        search: &S,
+        identify: &I,
+        options: &Options<'_>,
+    ) -> Scan {
+        let mut gaps = Vec::new();
+        let now: BTreeSet<ObjectId> = refs::tips(self, &mut gaps).into_iter().map(|tip| tip.id).collect();
+        let known = tips.iter().filter_map(|tip| ObjectId::from_hex(tip.as_bytes()).ok());
+        let known: BTreeSet<ObjectId> = known.filter(|tip| self.git.has_object(tip)).collect();
+        let new: Vec<ObjectId> = now.difference(&known).copied().collect();
+        self.scan_commits(new, known.into_iter().collect(), gaps, search, identify, options)
+    }
+
+    /// Searches what the commits of a range brought in: `main..topic`, `main...topic`, or `topic` for all that it leads
+    /// to. In [`Scan::occurrences`], `first` is meant among these commits.
+    ///
+    /// # Errors
+    /// A range that names what is not there.
+    pub fn scan_range<S: Search, I: Identify>(
+        &self,
+        range: &str,
+        search: &S,
+        identify: &I,
+        options: &Options<'_>,
+    ) -> Result<Scan, GitError> {
+        use gix::revision::plumbing::Spec;
+        let failed = |source| GitError::Range { range: range.to_owned(), source: Box::new(source) };
+        let (include, exclude) = match self.git.rev_parse(range).map_err(failed)?.detach() {
+            Spec::Include(id) => (vec![id], vec![]),
+            Spec::Exclude(id) => (vec![], vec![id]),
+            Spec::Range { from, to } => (vec![to], vec![from]),
+            Spec::Merge { theirs, ours } => {
+                let base = self.git.merge_base(theirs, ours).map_err(failed)?;
+                (vec![theirs, ours], base.map(gix::Id::detach).into_iter().collect())
+            }
+            Spec::IncludeOnlyParents(id) => (self.parents(id), vec![]),
+            Spec::ExcludeParents(id) => (vec![id], self.parents(id)),
+        };
+        Ok(self.scan_commits(include, exclude, Vec::new(), search, identify, options))
+    }
+
+    fn parents(&self, id: ObjectId) -> Vec<ObjectId> {
+        let commit = self.git.find_commit(id).ok();
+        commit.iter().flat_map(|commit| commit.parent_ids().map(gix::Id::detach).collect::<Vec<_>>()).collect()
+    }
+
+    fn scan_commits<S: Search, I: Identify>(
+        &self,
+        include: Vec<ObjectId>,
+        exclude: Vec<ObjectId>,
+        gaps: Vec<Gap>,
+        search: &S,
+        identify: &I,
+        options: &Options<'_>,
+    ) -> Scan {
+        let scan = Scan { gaps, ..Scan::default() };
+        self.each(search, identify, options, scan, |each, scan| {
+            let (commits, tags) = range::sort_out(each, include);
+            let exclude = range::sort_out(each, exclude).0;
+            for tag in tags {
+                each.message(pack::Kind::Tag, tag);
+            }
+            let commits = range::commits(each, commits, exclude);
+            range::search(each, &commits, scan);
+        })
+    }
+
+    /// Searches what is staged for the next commit. The history is not looked at: `in_head` says whether `HEAD` has the
+    /// secret in that file already.
+    pub fn scan_staged<S: Search, I: Identify>(&self, search: &S, identify: &I, options: &Options<'_>) -> Scan {
+        self.each(search, identify, options, Scan::default(), |each, scan| staged::staged(self, each, scan))
+    }
+
+    /// Searches objects one by one.
+    fn each<S: Search, I: Identify>(
+        &self,
+        search: &S,
+        identify: &I,
+        options: &Options<'_>,
+        mut scan: Scan,
+        work: impl FnOnce(&mut each::Each<'_, S, I>, &mut Scan),
+    ) -> Scan {
+        let meter =
+            blobs::Meter { report: options.progress, objects: AtomicU64::new(0), total: 0, bytes: AtomicU64::new(0) };
+        let job = blobs::Job { search, identify, hash: self.git.object_hash(), meter: &meter };
+        let mut each = each::Each::new(&self.git, &job);
+        work(&mut each, &mut scan);
+        let outcome = each.finish();
+        let times: BTreeMap<ObjectId, i64> = outcome.commits.iter().map(|commit| (commit.id, commit.time)).collect();
+        let time = |id: &ObjectId| times.get(id).copied().unwrap_or_default();
+        scan.occurrences.extend(report::messages(&self.git, &outcome.messages, |_| true, time));
+        scan.gaps.extend(outcome.losses.gaps());
+        (scan.objects, scan.bytes, scan.changed) = (outcome.objects, outcome.bytes, outcome.changed);
+        report::sort(&mut scan.occurrences);
+        scan
     }
 }
 

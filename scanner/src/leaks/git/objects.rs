@@ -92,6 +92,8 @@ pub(crate) struct Objects {
     pub(crate) packs: Vec<Pack>,
     /// Folders that hold loose objects, and packs.
     pub(crate) folders: Vec<PathBuf>,
+    /// Whether a remote promised objects that are not here: a partial clone.
+    pub(crate) promised: bool,
 }
 
 impl Objects {
@@ -114,7 +116,9 @@ impl Objects {
         for folder in &folders {
             open_packs(&folder.join("pack"), hash, &mut packs, gaps);
         }
-        Self { packs, folders }
+        let is_promised = |pack: &Pack| Path::new(&pack.name).with_extension("promisor").exists();
+        let promised = packs.iter().any(is_promised);
+        Self { packs, folders, promised }
     }
 
     /// The loose objects that no pack holds too, each once, with the number of their folder.

@@ -54,20 +54,23 @@ pub(crate) fn tips(repository: &Repository, gaps: &mut Vec<Gap>) -> Vec<Tip> {
     tips
 }
 
-/// Where a ref leads; nothing for one whose branch was not born yet.
-fn read(reference: gix::Result<gix::Reference<'_>>) -> gix::Result<Option<Tip>> {
+/// Where a ref leads, and the tag that it is.
+fn read(reference: gix::Result<gix::Reference<'_>>) -> gix::Result<Vec<Tip>> {
     let mut reference = reference?;
     let name = reference.name().as_bstr().to_str_lossy().into_owned();
     if let TargetRef::Symbolic(_) = reference.target() {
         // It says nothing that the ref it leads to does not say, and may lead to none.
-        return Ok(None);
+        return Ok(Vec::new());
     }
+    let direct = reference.try_id().map(gix::Id::detach);
     let id = match reference.peel_to_id() {
         Ok(id) => id.detach(),
         // A shallow or partial clone may lack what a tag tags.
-        Err(_) => return Ok(reference.try_id().map(|id| Tip { id: id.detach(), name: Some(name) })),
+        Err(_) => return Ok(direct.map(|id| Tip { id, name: Some(name) }).into_iter().collect()),
     };
-    Ok(Some(Tip { id, name: Some(name) }))
+    // The tag itself is searched too.
+    let tag = direct.filter(|direct| *direct != id).map(|id| Tip { id, name: None });
+    Ok(tag.into_iter().chain([Tip { id, name: Some(name) }]).collect())
 }
 
 /// The ids in all reflogs, and in the `HEAD`s of worktrees.

@@ -14,7 +14,7 @@ use super::objects::{Losses, Objects, Unread, shown};
 use super::pack::Kind;
 use super::refs::{self, Tip};
 use super::trees::{BlobId, TreeId, Trees};
-use super::{Commit, MAX_REFS, Medium, Occurrence, Options, Position, Repository, Scan, SecretKey, lines};
+use super::{Commit, MAX_REFS, Medium, Occurrence, Options, Position, Repository, Scan, SecretKey, lines, missing};
 
 /// Tells where the secrets of an outcome lie.
 pub(crate) fn report(
@@ -28,17 +28,21 @@ pub(crate) fn report(
     let tips = refs::tips(repository, &mut gaps);
     let graph = Graph::new(&commits);
     missing_commits(repository, &graph, &mut losses, &mut gaps);
+    if objects.promised {
+        missing::count(objects, &commits, repository.git.object_hash(), options.threads, &mut losses);
+    }
     let mut scan = Scan { objects: count, bytes, changed, ..Scan::default() };
     let resolver = Resolver { repository, graph: &graph, tips: &tips };
     if !blobs.is_empty() {
         resolver.files(objects, &blobs, options.threads, &mut scan, &mut losses, &mut gaps);
     }
-    resolver.messages(&messages, &mut scan);
+    let reached = graph.reached(tips.iter().filter_map(|tip| graph.find(&tip.id)));
+    let is_reached = |id: &ObjectId| graph.find(id).is_some_and(|number| reached[number as usize]);
+    let time = |id: &ObjectId| graph.find(id).map_or(0, |number| graph.commit(number).time);
+    scan.occurrences.extend(self::messages(&repository.git, &messages, is_reached, time));
     gaps.extend(losses.gaps());
     scan.gaps = gaps;
-    let age = |one: &Occurrence| (one.commit.is_none(), one.commit.as_ref().map(|commit| commit.time), !one.first);
-    scan.occurrences
-        .sort_by(|a, b| (a.secret, age(a), &a.path, &a.object).cmp(&(b.secret, age(b), &b.path, &b.object)));
+    sort(&mut scan.occurrences);
     scan
 }
 
@@ -93,12 +97,13 @@ impl Resolver<'_> {
         let head = self.repository.git.head_id().ok().and_then(|id| self.graph.find(&id.detach()));
         let head = head.and_then(|head| trees.number(&self.graph.commit(head).tree));
         self.name_refs(&follower, &trees, &keys, scan);
-        let authors = Authors { repository: self.repository, graph: self.graph };
         let mut known: HashMap<CommitId, Commit> = HashMap::new();
         let mut places = Vec::new();
         for ((secret, path), introduction) in &follower.history.files {
             let first = follower.history.first.get(secret).is_some_and(|first| first.commit == introduction.commit);
-            let commit = known.entry(introduction.commit).or_insert_with(|| authors.commit(introduction.commit));
+            let commit = known.entry(introduction.commit).or_insert_with(|| {
+                commit(&self.repository.git, self.graph.commit(introduction.commit).id, introduction.time)
+            });
             let medium = if in_files[introduction.commit as usize] { Medium::History } else { Medium::Message };
             let holds = |tree: TreeId| {
                 let blob = follower.blob_at(tree, path);
@@ -178,26 +183,6 @@ impl Resolver<'_> {
             }
         }
     }
-
-    fn messages(&self, messages: &[(Kind, Holder)], scan: &mut Scan) {
-        let reached = self.graph.reached(self.tips.iter().filter_map(|tip| self.graph.find(&tip.id)));
-        let authors = Authors { repository: self.repository, graph: self.graph };
-        for (kind, holder) in messages {
-            let number = self.graph.find(&holder.id).filter(|_| *kind == Kind::Commit);
-            let lost = number.is_some_and(|number| !reached[number as usize]);
-            let commit = number.map(|number| authors.commit(number));
-            scan.occurrences.extend(holder.secrets.iter().map(|placed| Occurrence {
-                secret: placed.secret,
-                medium: if lost { Medium::Unreachable } else { Medium::Message },
-                commit: commit.clone(),
-                path: String::new(),
-                object: holder.id.to_string(),
-                position: placed.position.unwrap_or_default(),
-                in_head: false,
-                first: false,
-            }));
-        }
-    }
 }
 
 /// Fills in the blobs and the lines.
@@ -229,23 +214,47 @@ fn with_lines(
     places.into_iter().map(fill).collect()
 }
 
-/// Reads who wrote a commit.
-struct Authors<'a> {
-    repository: &'a Repository,
-    graph: &'a Graph<'a>,
+/// A commit with who wrote it.
+pub(crate) fn commit(git: &gix::Repository, id: ObjectId, time: i64) -> Commit {
+    let object = git.find_commit(id).ok();
+    let author = object.as_ref().and_then(|commit| commit.author().ok());
+    let text = |part: &gix::bstr::BStr| part.to_str_lossy().into_owned();
+    Commit {
+        time,
+        id: id.to_string(),
+        author: author.map(|author| text(author.name)).unwrap_or_default(),
+        email: author.map(|author| text(author.email)).unwrap_or_default(),
+    }
 }
 
-impl Authors<'_> {
-    fn commit(&self, number: CommitId) -> Commit {
-        let info = self.graph.commit(number);
-        let object = self.repository.git.find_commit(info.id).ok();
-        let author = object.as_ref().and_then(|commit| commit.author().ok());
-        let text = |part: &gix::bstr::BStr| part.to_str_lossy().into_owned();
-        Commit {
-            time: info.time,
-            id: info.id.to_string(),
-            author: author.map(|author| text(author.name)).unwrap_or_default(),
-            email: author.map(|author| text(author.email)).unwrap_or_default(),
-        }
+/// The order of a report: by secret, the oldest first.
+pub(crate) fn sort(occurrences: &mut [Occurrence]) {
+    let age = |one: &Occurrence| (one.commit.is_none(), one.commit.as_ref().map(|commit| commit.time), !one.first);
+    occurrences.sort_by(|a, b| (a.secret, age(a), &a.path, &a.object).cmp(&(b.secret, age(b), &b.path, &b.object)));
+}
+
+/// Messages that hold secrets. `is_reached` says of a commit whether anything leads to it.
+pub(crate) fn messages(
+    git: &gix::Repository,
+    messages: &[(Kind, Holder)],
+    is_reached: impl Fn(&ObjectId) -> bool,
+    time: impl Fn(&ObjectId) -> i64,
+) -> Vec<Occurrence> {
+    let mut occurrences = Vec::new();
+    for (kind, holder) in messages {
+        let is_commit = *kind == Kind::Commit;
+        let medium = if is_commit && !is_reached(&holder.id) { Medium::Unreachable } else { Medium::Message };
+        let commit = is_commit.then(|| commit(git, holder.id, time(&holder.id)));
+        occurrences.extend(holder.secrets.iter().map(|placed| Occurrence {
+            secret: placed.secret,
+            medium,
+            commit: commit.clone(),
+            path: String::new(),
+            object: holder.id.to_string(),
+            position: placed.position.unwrap_or_default(),
+            in_head: false,
+            first: false,
+        }));
     }
+    occurrences
 }

@@ -1,4 +1,5 @@
 mod broken;
+mod commits;
 mod history;
 mod inherit;
 mod repository;

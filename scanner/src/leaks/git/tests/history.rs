@@ -12,7 +12,7 @@ pub(crate) fn scan(folder: &Path) -> Scan {
     Repository::open(folder).expect("a repository").scan(&Toy, &identify, &Options::default())
 }
 
-fn text(bytes: Vec<u8>) -> String {
+pub(crate) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("UTF-8").trim().to_owned()
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn commit(folder: &Path, tree: &str, parents: &[String], time: usize,
 }
 
 /// Commits of random trees on random parents. Some are on no branch.
-fn wild_history(folder: &Path, commits: usize, dice: &mut Dice) -> Vec<String> {
+pub(crate) fn wild_history(folder: &Path, commits: usize, dice: &mut Dice) -> Vec<String> {
     git(folder, &["init", "--quiet", "--initial-branch", "main"]);
     let names = ["a.txt", "b.txt", "sub/a.txt", "sub/deep/c.txt", "sub.txt"];
     let mut made: Vec<String> = Vec::new();
@@ -77,10 +77,10 @@ fn wild_history(folder: &Path, commits: usize, dice: &mut Dice) -> Vec<String> {
     made
 }
 
-type Files = BTreeSet<(SecretKey, String)>;
+pub(crate) type Files = BTreeSet<(SecretKey, String)>;
 
 /// By commit of all refs: its parents, its time, and which secrets its files hold.
-fn commits(folder: &Path) -> BTreeMap<String, (Vec<String>, usize, Files)> {
+pub(crate) fn commits(folder: &Path) -> BTreeMap<String, (Vec<String>, usize, Files)> {
     let blobs = naive(folder);
     let log = text(git(folder, &["log", "--all", "--format=%H %ct %P"]));
     let files = |commit: &str| {
@@ -102,7 +102,7 @@ fn commits(folder: &Path) -> BTreeMap<String, (Vec<String>, usize, Files)> {
 }
 
 /// By secret and file the commit that brought it in, and whether that is the first of the repository.
-fn expected(folder: &Path) -> BTreeMap<(SecretKey, String), (String, bool)> {
+pub(crate) fn expected(folder: &Path) -> BTreeMap<(SecretKey, String), (String, bool)> {
     let commits = commits(folder);
     let secrets = |files: &Files| files.iter().map(|(secret, _)| *secret).collect::<BTreeSet<_>>();
     let mut files: BTreeMap<(SecretKey, String), (usize, String)> = BTreeMap::new();

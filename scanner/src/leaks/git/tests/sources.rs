@@ -107,3 +107,23 @@ fn a_shallow_clone_is_no_clean_history() {
     assert_eq!(scan.gaps.len(), 1, "{:?}", scan.gaps);
     assert!(scan.gaps[0].message.contains("shallow") && scan.gaps[0].message.contains("before 1 commits"));
 }
+
+#[test]
+fn what_a_partial_clone_left_behind_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let origin = folder.path().join("origin");
+    fs::create_dir(&origin).expect("a folder");
+    repository(&origin);
+    for number in 0..3 {
+        fs::write(origin.join("file.txt"), format!("tok_version{number}\n")).expect("a file");
+        git(&origin, &["commit", "--quiet", "--all", "--message", "x"]);
+    }
+    git(&origin, &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", origin.display());
+    git(folder.path(), &["clone", "--quiet", "--filter=blob:none", &url, "partial"]);
+    let scan = scan(&folder.path().join("partial"));
+    // The checkout fetched the newest of four.
+    assert_eq!(places(&scan, "tok_version2").len(), 1);
+    assert_eq!(scan.gaps.len(), 1, "{:?}", scan.gaps);
+    assert!(scan.gaps[0].message.starts_with("3 objects were not searched"), "{:?}", scan.gaps);
+}
