@@ -86,7 +86,7 @@ pub(crate) fn tar_entry(kind: u8, name: &str, content: &[u8]) -> Vec<u8> {
 pub(crate) fn ar(files: Files<'_>) -> Vec<u8> {
     let mut bytes = b"!<arch>\n".to_vec();
     let mut member = |name: &str, content: &[u8]| {
-        write!(bytes, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).expect("a member");
+        writeln!(bytes, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 100_644, content.len()).expect("a member");
         bytes.extend(content);
         bytes.resize(bytes.len().next_multiple_of(2), b'\n');
     };

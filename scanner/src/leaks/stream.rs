@@ -25,8 +25,12 @@ use pending::Pending;
 /// How much is searched at once. Larger pieces leave the processor's cache before they are searched.
 pub const CHUNK_BYTES: usize = 512 * 1024;
 
-/// How much of what was searched stays before the next piece, for what a sink shows around a hit.
+/// How much of what was searched stays before the next piece: the start of its line, in which an escape or a prefix may
+/// begin, and what a sink shows around a hit.
 const CONTEXT_BYTES: usize = 4 * 1024;
+
+/// Streams in smaller pieces keep less, but so much.
+const MIN_CONTEXT_BYTES: usize = 64;
 
 /// Hits that overlap are settled together up to so many times the reach of one.
 const MAX_PENDING_REACHES: usize = 4;
@@ -69,6 +73,7 @@ pub struct Streamer<'s, S: Search> {
     scratch: S::Scratch,
     found: Hits,
     chunk: usize,
+    context: usize,
     buffer: Vec<u8>,
     /// The window is `buffer[..filled]`, and starts at `base` in the stream.
     filled: usize,
@@ -98,6 +103,7 @@ impl<'s, S: Search> Streamer<'s, S> {
             scratch: S::Scratch::default(),
             found: Hits::default(),
             chunk: chunk.max(1),
+            context: chunk.clamp(MIN_CONTEXT_BYTES, CONTEXT_BYTES),
             buffer: Vec::new(),
             filled: 0,
             base: 0,
@@ -155,7 +161,7 @@ impl<'s, S: Search> Streamer<'s, S> {
     }
 
     fn capacity(&self) -> usize {
-        self.chunk + self.reach() + CONTEXT_BYTES
+        self.chunk + self.reach() + self.context
     }
 
     /// The window is full: it grows to its size; then it moves on.
@@ -168,7 +174,7 @@ impl<'s, S: Search> Streamer<'s, S> {
         self.collect(end.max(self.core - self.base));
         self.report(origin, sink);
         let needed = self.pending.start().map_or(self.core, |start| start.min(self.core)) - self.base;
-        let drop = needed.saturating_sub(CONTEXT_BYTES).min(self.filled);
+        let drop = needed.saturating_sub(self.context).min(self.filled);
         self.counter.advance(&self.buffer[..drop]);
         self.buffer.copy_within(drop..self.filled, 0);
         self.base += drop;

@@ -4,10 +4,13 @@
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
 mod growth;
+mod leaks;
 mod planted;
 #[allow(clippy::duplicate_mod, reason = "another test has the same samples")]
 #[path = "../../../reporters/src/samples.rs"]
 mod samples;
+#[path = "../../../scanner/src/leaks/toy.rs"]
+mod toy;
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,12 +27,14 @@ use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
 pub use growth::growth;
+pub use leaks::{archives, stream};
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, by the name of its file in `fuzz_targets/` and of its folder of seeds.
 pub const TARGETS: &[Target] = &[
+    ("archives", archives),
     ("baseline", baseline),
     ("config", config),
     ("dotenv", dotenv),
@@ -37,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("growth", growth),
     ("reporters", reporters),
     ("rules", rules),
+    ("stream", stream),
     ("vault_export", vault_export),
     ("yaml", yaml),
 ];

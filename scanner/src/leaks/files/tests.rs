@@ -83,10 +83,7 @@ fn a_folder_is_searched_whole() {
         ("sub/.git", TEXT),
     ]);
     let log = searched(folder.path(), "", &Options::default());
-    assert_eq!(
-        paths(&log),
-        ["a.txt", "dir/.hidden/b", "dir/c.zip!in.txt", "logs/app.log.1.gz", "node_modules/d.js"]
-    );
+    assert_eq!(paths(&log), ["a.txt", "dir/.hidden/b", "dir/c.zip!in.txt", "logs/app.log.1.gz", "node_modules/d.js"]);
     assert!(log.hits.iter().all(|hit| (hit.1, hit.2.as_str()) == (2, "whisper")));
     assert_eq!((log.gaps, log.progress.files), (vec![], 6));
     let log = searched(folder.path(), "here/", &Options::default());
@@ -251,12 +248,8 @@ fn a_log_is_searched_on_from_where_the_last_search_ended() {
     fs::write(folder.path().join("app.log"), "k=fresh\n").expect("a log");
     let third = resumed(&second.checkpoints);
     let found: Vec<_> = third.hits.iter().map(|hit| (hit.0.as_str(), hit.1, hit.2.as_str())).collect();
-    let expected = [
-        ("app.log", 1, "fresh"),
-        ("app.log.1", 101, "second"),
-        ("app.log.1", 102, "third"),
-        ("old.gz", 2, "whisper"),
-    ];
+    let expected =
+        [("app.log", 1, "fresh"), ("app.log.1", 101, "second"), ("app.log.1", 102, "third"), ("old.gz", 2, "whisper")];
     assert_eq!(found, expected);
     assert_eq!(third.checkpoints.len(), 2);
 

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn escapes_stand_for_characters() {
-        let cases: &[(&[u8], Option<(usize, Option<char>)>)] = &[
+        type Case = (&'static [u8], Option<(usize, Option<char>)>);
+        let cases: &[Case] = &[
             (br#"\"x"#, Some((2, Some('"')))),
             (br"\\", Some((2, Some('\\')))),
             (br"\u0026", Some((6, Some('&')))),
