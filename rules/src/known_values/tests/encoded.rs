@@ -249,9 +249,9 @@ proptest! {
             } else if range.end <= start { Some(range.clone()) } else { None };
             new.splice(start..end, inserted.bytes());
             kept = kept.iter().filter_map(|(id, value, depends)| Some((*id, moved(value)?, moved(depends)?))).collect();
-            changed = changed.iter().filter_map(|range| {
+            changed = changed.iter().map(|range| {
                 let clip = |at: usize| if at >= end { at.wrapping_add_signed(grown) } else { at.min(start + inserted.len()) };
-                Some(clip(range.start)..clip(range.end))
+                clip(range.start)..clip(range.end)
             }).collect();
             // What was removed shows in the bytes on both sides.
             changed.push(start.saturating_sub(1)..(start + inserted.len() + 1).min(new.len()));
