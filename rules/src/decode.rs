@@ -42,6 +42,8 @@ const WINDOW: usize = 640;
 const REWIND: usize = 3072;
 /// Less than this holds nothing. In bytes.
 const MIN_DECODED: usize = 8;
+/// Less than this is not encoded once more. In bytes.
+const MIN_NESTED: usize = 16;
 
 /// A piece of decoded text.
 pub struct Decoded<'a> {
@@ -146,7 +148,9 @@ fn visit(
             if level.layer.bytes.len() >= MIN_DECODED {
                 found(&Decoded { layer: &level.layer, depth });
                 let source = Source { text: &level.layer.bytes, layer: Some(&level.layer) };
-                visit(source, 0..level.layer.bytes.len(), depth + 1, deeper, found);
+                if source.text.len() >= MIN_NESTED {
+                    visit(source, 0..source.text.len(), depth + 1, deeper, found);
+                }
             }
         }
     }
@@ -175,9 +179,9 @@ fn decode(source: Source<'_>, trigger: Trigger, done: usize, layer: &mut Layer) 
         Kind::Base64 => runs::base64(source, at, done, layer),
         Kind::Hex => runs::hex(source, at, done, layer),
         Kind::Utf16 => runs::utf16(source, at, done, layer),
-        Kind::Percent => escapes::decode(source, at, done, &escapes::PERCENT, layer),
-        Kind::Backslash => escapes::decode(source, at, done, &escapes::BACKSLASH, layer),
-        Kind::Entity => escapes::decode(source, at, done, &escapes::ENTITY, layer),
+        Kind::Percent => escapes::decode::<escapes::Percent>(source, at, done, layer),
+        Kind::Backslash => escapes::decode::<escapes::Backslash>(source, at, done, layer),
+        Kind::Entity => escapes::decode::<escapes::Entity>(source, at, done, layer),
         Kind::Joint => joints::join(source, at, done, layer),
     }
 }

@@ -3,18 +3,23 @@
 use std::ops::Range;
 
 use super::layer::{Layer, Source};
-use super::tables::{decodes_percent, digit};
+use super::tables::digit;
 use super::{AROUND, MAX_PIECE};
 
 /// A way to escape.
-pub(super) struct Escaping {
-    /// What ends a text of this kind.
-    ends: fn(text: &[u8], at: usize) -> bool,
-    /// The escape at a place: how long it is, and what it stands for.
-    read: fn(text: &[u8], at: usize) -> Option<(usize, Meaning)>,
+pub(super) trait Escaping {
+    /// What every escape starts with.
+    const SIGN: u8;
+
+    /// Whether a text of this kind ends at a place.
+    fn ends(text: &[u8], at: usize) -> bool;
+
+    /// The escape at a place where the sign is: how long it is, and what it stands for.
+    fn read(text: &[u8], at: usize) -> Option<(usize, Meaning)>;
 }
 
-enum Meaning {
+/// What an escape stands for.
+pub(super) enum Meaning {
     Byte(u8),
     Char(char),
 }
@@ -23,23 +28,50 @@ enum Meaning {
 const MAX_ESCAPE: usize = 20;
 
 /// `%41` (RFC 3986).
-pub(super) const PERCENT: Escaping = Escaping {
-    ends: |text, at| matches!(text[at], 0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'`'),
-    read: |text, at| {
-        let byte = || Some(digit(text[at + 1])? << 4 | digit(text[at + 2])?);
-        (text[at] == b'%' && decodes_percent(text, at)).then(byte)?.map(|byte| (3, Meaning::Byte(byte)))
-    },
-};
+pub(super) struct Percent;
+
+impl Escaping for Percent {
+    const SIGN: u8 = b'%';
+
+    fn ends(text: &[u8], at: usize) -> bool {
+        matches!(text[at], 0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'`')
+    }
+
+    fn read(text: &[u8], at: usize) -> Option<(usize, Meaning)> {
+        let digits = text.get(at + 1..at + 3)?;
+        Some((3, Meaning::Byte(digit(digits[0])? << 4 | digit(digits[1])?)))
+    }
+}
 
 /// `\u0041`, `\u{41}`, `\U00000041`, `\x41`, `\"` and the like; also with the backslash itself escaped, once or more.
-pub(super) const BACKSLASH: Escaping = Escaping {
-    ends: |text, at| is_control(text[at]) || (text[at] == b'"' && (at == 0 || text[at - 1] != b'\\')),
-    read: read_backslash,
-};
+pub(super) struct Backslash;
+
+impl Escaping for Backslash {
+    const SIGN: u8 = b'\\';
+
+    fn ends(text: &[u8], at: usize) -> bool {
+        is_control(text[at]) || (text[at] == b'"' && (at == 0 || text[at - 1] != b'\\'))
+    }
+
+    fn read(text: &[u8], at: usize) -> Option<(usize, Meaning)> {
+        read_backslash(text, at)
+    }
+}
 
 /// `&#65;`, `&#x41;` and the five names of XML.
-pub(super) const ENTITY: Escaping =
-    Escaping { ends: |text, at| is_control(text[at]) || matches!(text[at], b'<' | b'>'), read: read_entity };
+pub(super) struct Entity;
+
+impl Escaping for Entity {
+    const SIGN: u8 = b'&';
+
+    fn ends(text: &[u8], at: usize) -> bool {
+        is_control(text[at]) || matches!(text[at], b'<' | b'>')
+    }
+
+    fn read(text: &[u8], at: usize) -> Option<(usize, Meaning)> {
+        read_entity(text, at)
+    }
+}
 
 fn is_control(byte: u8) -> bool {
     byte < b' ' && byte != b'\t'
@@ -100,24 +132,19 @@ fn read_entity(text: &[u8], at: usize) -> Option<(usize, Meaning)> {
 }
 
 /// Decodes the text around the escape at `at`: to its ends, or to where no escape is near.
-pub(super) fn decode(
-    source: Source<'_>,
-    at: usize,
-    done: usize,
-    escaping: &Escaping,
-    layer: &mut Layer,
-) -> Range<usize> {
+pub(super) fn decode<E: Escaping>(source: Source<'_>, at: usize, done: usize, layer: &mut Layer) -> Range<usize> {
     let text = source.text;
     let floor = done.max(at.saturating_sub(AROUND));
     let mut start = at;
-    while start > floor && !(escaping.ends)(text, start - 1) {
+    while start > floor && !E::ends(text, start - 1) {
         start -= 1;
     }
-    let start = skip_cut_escape(text, start, escaping);
+    let start = if start == floor { skip_cut_escape::<E>(text, start) } else { start };
     layer.restart(source, start);
     let (mut next, mut last) = (start, at);
+    let read = |at: usize| if text[at] == E::SIGN { E::read(text, at) } else { None };
     while next < text.len() && next <= last + AROUND && next - start < MAX_PIECE {
-        if let Some((length, meaning)) = (escaping.read)(text, next) {
+        if let Some((length, meaning)) = read(next) {
             let from = next..next + length;
             match meaning {
                 Meaning::Byte(byte) => layer.push(source, byte, from),
@@ -129,20 +156,25 @@ pub(super) fn decode(
             }
             next += length;
             last = next;
-        } else if (escaping.ends)(text, next) {
+        } else if E::ends(text, next) {
             break;
         } else {
-            layer.push(source, text[next], next..next + 1);
-            next += 1;
+            let plain = 1 + text[next + 1..text.len().min(last + AROUND + 1).max(next + 1)]
+                .iter()
+                .enumerate()
+                .take_while(|(by, byte)| **byte != E::SIGN && !E::ends(text, next + 1 + by))
+                .count();
+            layer.copy(source, next..next + plain);
+            next += plain;
         }
     }
     start..next
 }
 
 /// A text that starts within an escape starts behind it instead.
-fn skip_cut_escape(text: &[u8], start: usize, escaping: &Escaping) -> usize {
+fn skip_cut_escape<E: Escaping>(text: &[u8], start: usize) -> usize {
     let first = start.saturating_sub(MAX_ESCAPE);
-    let end = (first..start)
-        .find_map(|at| (escaping.read)(text, at).map(|(length, _)| at + length).filter(|end| *end > start));
-    end.unwrap_or(start)
+    let signs = (first..start).filter(|at| text[*at] == E::SIGN);
+    let mut ends = signs.filter_map(|at| E::read(text, at).map(|(length, _)| at + length));
+    ends.find(|end| *end > start).unwrap_or(start)
 }

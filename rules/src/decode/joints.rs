@@ -48,6 +48,8 @@ fn between_quotes(text: &[u8], at: usize) -> Option<usize> {
         (0, 0) => quote != text[at],
         // A list of lines, and not the next member of an object.
         (1, _) => rest[..open].contains(&b'\n') && !is_key(text, end, quote),
+        // Fields of an access log, the first of them empty.
+        _ if at >= 2 && text[at - 1] == b'-' && is_quote(text[at - 2]) => false,
         // A dash starts the next of a list of lines.
         _ => !rest[..open].contains(&b'-') || rest[..open].contains(&b'\n'),
     };

@@ -54,6 +54,11 @@ pub(super) fn hex(source: Source<'_>, at: usize, done: usize, layer: &mut Layer)
     let value = |pair: &[u8]| Some(digit(pair[0]).filter(|high| *high < 8)? << 4 | digit(pair[1])?);
     let found = stretch(source.text, at - 1..at + 1, done, |pair| value(pair).is_some());
     layer.restart(source, found.start);
+    // Digits that are no text: mostly zeros, as in a padded number.
+    let is_text = |pair: &[u8]| value(pair).is_some_and(|byte| byte >= b' ');
+    if source.text[found.clone()].chunks(2).filter(|pair| is_text(pair)).count() < super::MIN_DECODED {
+        return found;
+    }
     for pair in found.clone().step_by(2) {
         layer.push(source, value(&source.text[pair..pair + 2]).unwrap_or(0), pair..pair + 2);
     }

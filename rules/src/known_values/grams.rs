@@ -32,6 +32,7 @@ const OFFSET_BITS: u32 = 4;
 /// Nothing in it gives a gram back without the key: bitmaps hold keyed, truncated hashes, the table 36 bits of a
 /// SipHash. All of it is wiped on drop.
 pub(super) struct Grams {
+    shortest: usize,
     stride: usize,
     width: usize,
     keys: Keys,
@@ -105,6 +106,7 @@ impl Grams {
             STRIDES.into_iter().find(|(least, ..)| *least <= shortest).unwrap_or(STRIDES[STRIDES.len() - 1]);
         let grams = patterns.len() * stride;
         let mut table = Self {
+            shortest,
             stride,
             width,
             keys,
@@ -215,7 +217,7 @@ impl Grams {
         longest: usize,
         found: &mut impl FnMut(usize, usize),
     ) {
-        if self.entries.is_empty() {
+        if self.entries.is_empty() || text.len() < self.shortest {
             return;
         }
         let from = changed.start.saturating_sub(longest);

@@ -189,7 +189,7 @@ fn of_structured_values_the_secret_parts_are_searched_for() {
     let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDK4x9QZz1".to_owned() + &"aB3dE5gH7j".repeat(30);
     let pem = |label: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
     let pem = pem("PRIVATE KEY");
-    let account = format!("{{\"type\":\"service_account\",\"client_id\":\"1234567890123\",\"private_key\":{:?}}}", pem);
+    let account = format!("{{\"type\":\"service_account\",\"client_id\":\"1234567890123\",\"private_key\":{pem:?}}}");
     for (value, secret) in [
         ("postgres://app:tiger-9x%2FQ@db.example.com:5432/app", "tiger-9x/Q"),
         ("postgres://app:tiger-9x%2FQ@db.example.com:5432/app", "tiger-9x%2FQ"),

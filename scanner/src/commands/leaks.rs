@@ -96,7 +96,7 @@ async fn search_new(
         hunt.which = Which::Since(before);
         let found = hunt.run(&Targets { repositories: vec![repository.clone()], ..Targets::default() })?;
         // What could not be read is looked at again.
-        if let (Some(state), true, Ok(tips)) = (&state, found.gaps.is_empty(), tips) {
+        if let (Some(state), true) = (&state, found.gaps.is_empty()) {
             state.record_searched(&id, &tips, as_of).await?;
         }
         facts.extend(found);

@@ -192,7 +192,16 @@ impl Hunt<'_> {
         };
         let options = git::Options { progress: &progress, ..git::Options::default() };
         let identify = |text: &[u8], hit: &Hit| gatherer.identify(text, hit);
-        let scan = repository.scan(&self.arsenal.searcher, &identify, &options);
+        let search = &self.arsenal.searcher;
+        let scan = match &self.which {
+            Which::Everything => repository.scan(search, &identify, &options),
+            Which::Range(range) => {
+                let scan = repository.scan_range(range, search, &identify, &options);
+                scan.map_err(|error| Error::usage(error.to_string(), error.hint()))?
+            }
+            Which::Staged => repository.scan_staged(search, &identify, &options),
+            Which::Since(tips) => repository.scan_since(tips, search, &identify, &options),
+        };
         for found in &scan.occurrences {
             gatherer.add(found.secret, occurrence(found, &target.shown));
         }
@@ -317,7 +326,7 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// The commits that a repository's refs lead to.
-pub fn tips(_repository: &Path) -> Result<Vec<String>, Error> {
-    Ok(Vec::new())
+/// What the refs of a repository lead to now; nothing for what is no repository.
+pub fn tips(folder: &Path) -> Vec<String> {
+    git::Repository::open(folder).map(|repository| repository.tips()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
 mod growth;
+mod known_values;
 mod leaks;
 mod planted;
 #[allow(clippy::duplicate_mod, reason = "another test has the same samples")]
@@ -27,6 +28,7 @@ use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
 pub use growth::growth;
+pub use known_values::known_values;
 pub use leaks::{archives, stream};
 
 /// A target: its name, and what it does with its bytes.
@@ -40,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("dotenv", dotenv),
     ("file_kinds", file_kinds),
     ("growth", growth),
+    ("known_values", known_values),
     ("reporters", reporters),
     ("rules", rules),
     ("stream", stream),

@@ -188,6 +188,9 @@ proptest! {
             let close = if joint.ends_with('\'') { "'" } else if joint.ends_with('"') { "\"" } else { "" };
             for text in [value.clone(), hex(value.as_bytes())] {
                 let pieces = split(&text, &cuts, joint);
+                // `"+" + "a"` is read as `"` + `" + "a"`: nothing tells a piece of signs from what joins pieces.
+                let of_signs = |piece: &str| piece.chars().all(|c| "+-.&|<>\\".contains(c));
+                prop_assume!(!split(&text, &cuts, "\n").lines().any(of_signs));
                 let text = format!("{before}\n x = {open}{pieces}{close};\n{after}");
                 prop_assert!(!found(&known, text.as_bytes()).is_empty(), "{joint:?}: {text}");
             }
@@ -249,9 +252,9 @@ proptest! {
             } else if range.end <= start { Some(range.clone()) } else { None };
             new.splice(start..end, inserted.bytes());
             kept = kept.iter().filter_map(|(id, value, depends)| Some((*id, moved(value)?, moved(depends)?))).collect();
-            changed = changed.iter().filter_map(|range| {
+            changed = changed.iter().map(|range| {
                 let clip = |at: usize| if at >= end { at.wrapping_add_signed(grown) } else { at.min(start + inserted.len()) };
-                Some(clip(range.start)..clip(range.end))
+                clip(range.start)..clip(range.end)
             }).collect();
             // What was removed shows in the bytes on both sides.
             changed.push(start.saturating_sub(1)..(start + inserted.len() + 1).min(new.len()));
