@@ -16,11 +16,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 import weights
 
-PRECISION = 0.93
+PRECISION = 0.97
 SETTINGS = {"max_iter": 220, "learning_rate": 0.08, "max_leaf_nodes": 16, "min_samples_leaf": 20, "l2_regularization": 2.0,
             "max_features": 0.3, "early_stopping": False, "random_state": 7}
 # Ordinary code outnumbers everything; so many of its candidates are taken, and each counts so much.
-ORDINARY, ORDINARY_WEIGHT = 20000, 0.5
+ORDINARY, ORDINARY_WEIGHT = 16000, 0.6
 SYNTHETIC_WEIGHT = 0.35
 
 
