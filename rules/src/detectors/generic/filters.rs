@@ -85,6 +85,7 @@ pub(super) fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&
         (is_reference as fn(&[u8]) -> bool, "it refers to a value elsewhere"),
         (is_hash, "it is a password's hash"),
         (is_example, "it says that it is an example"),
+        (is_colour, "it is a colour"),
         (is_url, "it is an address"),
         (is_path, "it is a path"),
         (is_masked, "it is a mask"),
@@ -184,6 +185,11 @@ fn is_number(value: &[u8]) -> bool {
     let stem = ends.iter().find_map(|end| rest.strip_suffix(*end));
     let is_short_hexadecimal = body.is_some() && rest.len() <= 16 && plain(rest);
     is_short_hexadecimal || stem.is_some_and(|stem| stem.first().is_some_and(u8::is_ascii_alphanumeric) && plain(stem))
+}
+
+fn is_colour(value: &[u8]) -> bool {
+    let digits = value.rsplit(|byte| *byte == b' ').next().and_then(|last| last.strip_prefix(b"#"));
+    digits.is_some_and(|digits| matches!(digits.len(), 3 | 6 | 8) && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn is_url(value: &[u8]) -> bool {
