@@ -3,7 +3,12 @@
 //! `generic_candidates lines FILE`: a table of labelled lines as its README describes; `generic_candidates tree FOLDER…`:
 //! every file below; `generic_candidates time FOLDER…`: how fast, and how much is found.
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for training, not for users")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a tool for training, not for users"
+)]
 
 use std::fs;
 use std::io::Write;
@@ -69,7 +74,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let (mut bits, mut held) = (0_u32, 0);
     for byte in text.bytes().take_while(|byte| *byte != b'=') {
-        let digit = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|one| *one == byte)?;
+        let digit =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|one| *one == byte)?;
         bits = (bits << 6 | u32::try_from(digit).ok()?) & 0xffff;
         held += 6;
         if held >= 8 {
@@ -100,9 +106,11 @@ fn tree(path: &Path, text: &[u8]) {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     candidates(text, |start, end, judged| {
         let dropped = judged.dropped.unwrap_or("-");
-        let from = text[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1).max(start.saturating_sub(100));
+        let from =
+            text[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1).max(start.saturating_sub(100));
         let shown = String::from_utf8_lossy(&text[from..end]).replace(['\t', '\n', '\r'], " ");
-        writeln!(out, "{}\t{start}\t{dropped}\t{}\t{}\t{shown}", path.display(), judged.score, numbers(judged)).expect("written");
+        writeln!(out, "{}\t{start}\t{dropped}\t{}\t{}\t{shown}", path.display(), judged.score, numbers(judged))
+            .expect("written");
     });
 }
 
@@ -125,5 +133,8 @@ fn time(paths: &[String]) {
         });
     }
     let megabytes = bytes as f64 / 1e6;
-    println!("{megabytes:.0} MB, {literals} literals, {read} candidates, {kept} secrets, {:.3} ms a MB", spent * 1e3 / megabytes);
+    println!(
+        "{megabytes:.0} MB, {literals} literals, {read} candidates, {kept} secrets, {:.3} ms a MB",
+        spent * 1e3 / megabytes
+    );
 }

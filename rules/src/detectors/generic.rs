@@ -133,3 +133,6 @@ impl Programmed for Generic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

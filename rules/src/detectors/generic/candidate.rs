@@ -22,7 +22,7 @@ pub struct Candidate {
 }
 
 /// Reads the candidate of the keyword at `at`.
-pub fn find(text: &[u8], at: usize) -> Option<Candidate> {
+pub(super) fn find(text: &[u8], at: usize) -> Option<Candidate> {
     let (length, kind) = names::find(text, at)?;
     let keyword = at..at + length;
     match kind {
@@ -56,8 +56,9 @@ pub fn find(text: &[u8], at: usize) -> Option<Candidate> {
 fn leads(before: &[u8]) -> bool {
     let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let words = [&b"export"[..], b"set", b"env", b"arg", b"-e", b"local", b"readonly", b"declare"];
-    line.split(|byte| matches!(byte, b' ' | b'\t'))
-        .all(|word| word.iter().all(u8::is_ascii_punctuation) || words.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    line.split(|byte| matches!(byte, b' ' | b'\t')).all(|word| {
+        word.iter().all(u8::is_ascii_punctuation) || words.iter().any(|known| word.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Whether the line is one of a `.netrc`, `login NAME password`, or sets a variable, as `\\set NAME` of psql does.
@@ -89,7 +90,13 @@ fn scheme(text: &[u8], keyword: Range<usize>) -> Option<Candidate> {
     let value = value::read(text, keyword.end, Link::Scheme, false)?;
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_.~".contains(byte);
     let enough = value.range.len() >= 8 && text[value.range.clone()].iter().all(is_token);
-    enough.then_some(Candidate { kind: Kind::Scheme, name: keyword.start..keyword.end - 1, linked, value, leads: false })
+    enough.then_some(Candidate {
+        kind: Kind::Scheme,
+        name: keyword.start..keyword.end - 1,
+        linked,
+        value,
+        leads: false,
+    })
 }
 
 /// `mysql -pX`, `curl -u user:X`, `docker login -p X`

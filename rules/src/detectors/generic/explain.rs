@@ -15,7 +15,9 @@ pub(super) fn tell(judged: &Judged, say: &mut dyn FnMut(String)) {
         return;
     }
     if let Some(features) = &judged.features {
-        traits(&features.shape).into_iter().for_each(|line| say(line));
+        for line in traits(&features.shape) {
+            say(line);
+        }
     }
     let (verdict, reads) = match (judged.is_secret(), judged.features.as_ref().map(|features| &features.shape)) {
         (true, _) => ("kept", "looks random"),

@@ -42,7 +42,7 @@ impl Row {
 }
 
 /// Measures a candidate. `secret` is the value, or what an encoding of it holds.
-pub fn collect(text: &[u8], candidate: &Candidate, secret: &[u8], model: &Model) -> Features {
+pub(super) fn collect(text: &[u8], candidate: &Candidate, secret: &[u8], model: &Model) -> Features {
     let shape = shape::measure(secret, model);
     let mut row = Row { values: [0; COUNT], filled: 0 };
     characters(&mut row, &shape);
@@ -59,7 +59,9 @@ fn characters(row: &mut Row, shape: &Shape) {
     for count in [shape.length, shape.lower, shape.upper, shape.digits, shape.marks, shape.blanks, shape.foreign] {
         row.push(count);
     }
-    for part in [shape.lower, shape.upper, shape.digits, shape.marks, shape.distinct, shape.changes, shape.longest_repeat] {
+    for part in
+        [shape.lower, shape.upper, shape.digits, shape.marks, shape.distinct, shape.changes, shape.longest_repeat]
+    {
         row.push(share(part));
     }
     row.push(shape.entropy as usize);
@@ -142,7 +144,9 @@ fn name(row: &mut Row, text: &[u8], candidate: &Candidate, secret: &[u8]) {
     };
     let trimmed = name.trim_ascii_end();
     let stem = &trimmed[..trimmed.len() - trimmed.iter().rev().take_while(|byte| byte.is_ascii_digit()).count()];
-    row.flag(ends.iter().any(|end| stem.len() >= end.len() && stem[stem.len() - end.len()..].eq_ignore_ascii_case(end)));
+    row.flag(
+        ends.iter().any(|end| stem.len() >= end.len() && stem[stem.len() - end.len()..].eq_ignore_ascii_case(end)),
+    );
     row.flag(stem.len() < trimmed.len());
     row.flag(same(name, secret));
     let tail = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
@@ -162,8 +166,21 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 /// Words that say that a line is a test or an example.
 const TESTS: &[&[u8]] = &[b"test", b"example", b"mock", b"fake", b"dummy", b"sample", b"assert", b"expect", b"fixture"];
 /// Words of declarations and texts of programs.
-const CODE: &[&[u8]] =
-    &[b"def ", b"func ", b"function", b"const ", b"let ", b"var ", b"val ", b"String ", b"return ", b"self", b"this.", b"new ", b"if "];
+const CODE: &[&[u8]] = &[
+    b"def ",
+    b"func ",
+    b"function",
+    b"const ",
+    b"let ",
+    b"var ",
+    b"val ",
+    b"String ",
+    b"return ",
+    b"self",
+    b"this.",
+    b"new ",
+    b"if ",
+];
 
 fn place(row: &mut Row, text: &[u8], candidate: &Candidate) {
     let (linked, value) = (&candidate.linked, &candidate.value);
@@ -180,7 +197,8 @@ fn place(row: &mut Row, text: &[u8], candidate: &Candidate) {
     let rest = text[value.range.end..].split(|byte| *byte == b'\n').next().unwrap_or_default();
     let start = candidate.name.start - before.len();
     let line = &text[start..value.range.end + rest.len()];
-    let has = |words: &[&[u8]]| words.iter().any(|word| line.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)));
+    let has =
+        |words: &[&[u8]]| words.iter().any(|word| line.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)));
     row.flag(has(TESTS));
     row.flag(has(CODE));
     let lead = before.trim_ascii_start();
@@ -192,7 +210,10 @@ fn place(row: &mut Row, text: &[u8], candidate: &Candidate) {
         _ => 0,
     });
     let rest = rest.trim_ascii_start();
-    let inner = rest.iter().position(|byte| !matches!(byte, b'\\' | b'"' | b'\'' | b'`' | b' ')).map_or(&rest[..0], |at| &rest[at..]);
+    let inner = rest
+        .iter()
+        .position(|byte| !matches!(byte, b'\\' | b'"' | b'\'' | b'`' | b' '))
+        .map_or(&rest[..0], |at| &rest[at..]);
     row.push(match inner.first() {
         None | Some(b'\r') => 0,
         Some(b',') => 1,

@@ -6,7 +6,7 @@ use super::names::{self, Kind};
 use super::value::Quote;
 
 /// What is judged of a value: the password within a `Basic` header, the numbers of a list, and else the value.
-pub fn inner<'a>(text: &'a [u8], candidate: &Candidate, decoded: &'a mut [u8]) -> &'a [u8] {
+pub(super) fn inner<'a>(text: &'a [u8], candidate: &Candidate, decoded: &'a mut [u8]) -> &'a [u8] {
     let value = &text[candidate.value.range.clone()];
     if candidate.value.quote == Quote::Bytes {
         let length = numbers(value, decoded);
@@ -69,7 +69,7 @@ fn base64(value: &[u8], out: &mut [u8]) -> Option<usize> {
 }
 
 /// Says why a value cannot be a secret.
-pub fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&'static str> {
+pub(super) fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&'static str> {
     let (words, _) = names::groups(&text[candidate.name.clone()]);
     if words & names::group::SHOWN != 0 {
         return Some("the name is one of a text to show");
@@ -84,6 +84,8 @@ pub fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&'static
     let reason = [
         (is_reference as fn(&[u8]) -> bool, "it refers to a value elsewhere"),
         (is_hash, "it is a password's hash"),
+        (is_example, "it says that it is an example"),
+        (is_colour, "it is a colour"),
         (is_url, "it is an address"),
         (is_path, "it is a path"),
         (is_masked, "it is a mask"),
@@ -92,14 +94,49 @@ pub fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&'static
     ];
     let found = reason.iter().find(|(is, _)| is(value)).map(|(_, why)| *why);
     let bare = matches!(candidate.value.quote, Quote::Bare | Quote::Line);
+    if found.is_none() && bare {
+        if is_number(value) {
+            return Some("it is a number of a program");
+        }
+        let ends = text.get(candidate.value.range.end) == Some(&b';');
+        let is_name = value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        if candidate.linked.typed || (ends && is_name && candidate.linked.spaced) {
+            return Some("it is a variable");
+        }
+    }
     let code = candidate.linked.link == Link::Assign && candidate.linked.spaced;
     found.or_else(|| (bare && is_expression(value, code)).then_some("it is an expression"))
 }
 
 fn is_reference(value: &[u8]) -> bool {
     let starts: &[&[u8]] = &[
-        b"${", b"$(", b"{{", b"<%", b"%{", b"#{", b"$ENV", b"@{", b"vault:", b"ssm:", b"arn:", b"secretsmanager:", b"env:", b"ref:", b"op://",
-        b"file:", b"process.env", b"os.environ", b"os.getenv", b"ENV[", b"env(", b"getenv(", b"!Ref", b"!Sub", b"!vault", b"secrets.", b"vars.",
+        b"${",
+        b"$(",
+        b"{{",
+        b"<%",
+        b"%{",
+        b"#{",
+        b"$ENV",
+        b"@{",
+        b"vault:",
+        b"ssm:",
+        b"arn:",
+        b"secretsmanager:",
+        b"env:",
+        b"ref:",
+        b"op://",
+        b"file:",
+        b"process.env",
+        b"os.environ",
+        b"os.getenv",
+        b"ENV[",
+        b"env(",
+        b"getenv(",
+        b"!Ref",
+        b"!Sub",
+        b"!vault",
+        b"secrets.",
+        b"vars.",
     ];
     let named = value.strip_prefix(b"$").or(value.strip_prefix(b"%").and_then(|rest| rest.strip_suffix(b"%")));
     let is_variable = named.is_some_and(|name| {
@@ -115,8 +152,44 @@ fn is_reference(value: &[u8]) -> bool {
 
 fn is_hash(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"{CRYPT}").unwrap_or(value);
-    let starts: &[&[u8]] = &[b"$argon2", b"$2a$", b"$2b$", b"$2y$", b"$1$", b"$5$", b"$6$", b"$pbkdf2", b"$scrypt", b"{SSHA", b"{SHA", b"pbkdf2_sha", b"$y$", b"{MD5}"];
+    let starts: &[&[u8]] = &[
+        b"$argon2",
+        b"$2a$",
+        b"$2b$",
+        b"$2y$",
+        b"$1$",
+        b"$5$",
+        b"$6$",
+        b"$pbkdf2",
+        b"$scrypt",
+        b"{SSHA",
+        b"{SHA",
+        b"pbkdf2_sha",
+        b"$y$",
+        b"{MD5}",
+    ];
     starts.iter().any(|start| value.starts_with(start))
+}
+
+/// The documentation of AWS marks its stand-ins with this word in capitals.
+fn is_example(value: &[u8]) -> bool {
+    [&b"EXAMPLE"[..], b"Example", b"example"].iter().any(|word| value.windows(word.len()).any(|part| part == *word))
+}
+
+/// `0x8004004A_u32`, `67108864u32`
+fn is_number(value: &[u8]) -> bool {
+    let body = value.strip_prefix(b"0x").or(value.strip_prefix(b"0X"));
+    let ends: [&[u8]; 8] = [b"u8", b"u16", b"u32", b"u64", b"usize", b"i32", b"i64", b"UL"];
+    let plain = |part: &[u8]| !part.is_empty() && part.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'_');
+    let rest = body.unwrap_or(value);
+    let stem = ends.iter().find_map(|end| rest.strip_suffix(*end));
+    let is_short_hexadecimal = body.is_some() && rest.len() <= 16 && plain(rest);
+    is_short_hexadecimal || stem.is_some_and(|stem| stem.first().is_some_and(u8::is_ascii_alphanumeric) && plain(stem))
+}
+
+fn is_colour(value: &[u8]) -> bool {
+    let digits = value.rsplit(|byte| *byte == b' ').next().and_then(|last| last.strip_prefix(b"#"));
+    digits.is_some_and(|digits| matches!(digits.len(), 3 | 6 | 8) && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn is_url(value: &[u8]) -> bool {
@@ -125,13 +198,17 @@ fn is_url(value: &[u8]) -> bool {
 }
 
 fn is_path(value: &[u8]) -> bool {
-    let starts: &[&[u8]] = &[b"./", b"../", b"~/", b"/etc/", b"/var/", b"/run/", b"/tmp/", b"/home/", b"/usr/", b"/opt/", b"/path/", b"C:\\", b"c:\\"];
+    let starts: &[&[u8]] = &[
+        b"./", b"../", b"~/", b"/etc/", b"/var/", b"/run/", b"/tmp/", b"/home/", b"/usr/", b"/opt/", b"/path/",
+        b"C:\\", b"c:\\",
+    ];
     starts.iter().any(|start| value.starts_with(start))
 }
 
 fn is_masked(value: &[u8]) -> bool {
     let first = value[0];
-    value.iter().all(|byte| *byte == first) || value.iter().filter(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')).count() * 10 > value.len() * 7
+    value.iter().all(|byte| *byte == first)
+        || value.iter().filter(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')).count() * 10 > value.len() * 7
 }
 
 fn is_foreign(value: &[u8]) -> bool {
@@ -145,10 +222,14 @@ fn is_prose(value: &[u8]) -> bool {
 
 fn is_expression(value: &[u8], code: bool) -> bool {
     let call = value.iter().position(|byte| *byte == b'(');
-    let called = call.is_some_and(|at| at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$".contains(byte)));
+    let called = call.is_some_and(|at| {
+        at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$".contains(byte))
+    });
     let index = value.iter().position(|byte| *byte == b'[');
     let indexed = (code || value.ends_with(b"]"))
-        && index.is_some_and(|at| at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$@".contains(byte)));
+        && index.is_some_and(|at| {
+            at > 0 && value[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.:$@".contains(byte))
+        });
     let word: &[&[u8]] = &[b"null", b"true", b"false", b"none", b"nil", b"undefined", b"string", b"self", b"this"];
     called || indexed || value.starts_with(b"@") || word.iter().any(|known| value.eq_ignore_ascii_case(known))
 }

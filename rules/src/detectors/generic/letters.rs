@@ -27,7 +27,7 @@ pub struct Reading {
 const LONGEST_RUN: usize = 48;
 
 /// Reads the runs of letters in a text: split at everything else, and where a capital follows a small letter.
-pub fn read(text: &[u8], model: &Model) -> Reading {
+pub(super) fn read(text: &[u8], model: &Model) -> Reading {
     let mut reading = Reading::default();
     let mut run = [0_u8; LONGEST_RUN];
     let mut length = 0;
@@ -72,7 +72,7 @@ impl Reading {
     }
 
     /// The mean cost of a trigram, in sixteenths of a bit.
-    pub fn mean(&self) -> u32 {
+    pub(super) fn mean(&self) -> u32 {
         self.cost.checked_div(self.trigrams).unwrap_or(0)
     }
 }

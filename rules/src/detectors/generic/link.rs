@@ -44,30 +44,30 @@ pub struct Linked {
 
 /// A reader of bytes that forgives the end.
 #[derive(Clone, Copy)]
-pub struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     text: &'a [u8],
     /// Where it stands.
-    pub at: usize,
+    pub(super) at: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// Stands at `at`.
-    pub fn new(text: &'a [u8], at: usize) -> Self {
+    pub(super) fn new(text: &'a [u8], at: usize) -> Self {
         Self { text, at }
     }
 
     /// The byte so many bytes ahead.
-    pub fn peek(&self, ahead: usize) -> Option<u8> {
+    pub(super) fn peek(&self, ahead: usize) -> Option<u8> {
         self.text.get(self.at + ahead).copied()
     }
 
     /// What is left.
-    pub fn rest(&self) -> &'a [u8] {
+    pub(super) fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
     /// Steps over `word`, ASCII case aside.
-    pub fn eat(&mut self, word: &str) -> bool {
+    pub(super) fn eat(&mut self, word: &str) -> bool {
         let is_next = self.rest().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()));
         if is_next {
             self.at += word.len();
@@ -76,19 +76,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over bytes while they are so, at most `most` of them; says how many.
-    pub fn skip(&mut self, most: usize, is: impl Fn(u8) -> bool) -> usize {
+    pub(super) fn skip(&mut self, most: usize, is: impl Fn(u8) -> bool) -> usize {
         let count = self.rest().iter().take(most).take_while(|byte| is(**byte)).count();
         self.at += count;
         count
     }
 
     /// Steps over blanks; says how many.
-    pub fn blanks(&mut self) -> usize {
+    pub(super) fn blanks(&mut self) -> usize {
         self.skip(64, |byte| matches!(byte, b' ' | b'\t'))
     }
 
     /// Steps over blanks and line ends, and over line ends that are spelt as escapes.
-    pub fn white(&mut self) {
+    pub(super) fn white(&mut self) {
         self.skip(96, |byte| byte.is_ascii_whitespace());
         while self.eat("\\n") || self.eat("\\r") || self.eat("\\t") {
             self.skip(64, |byte| byte.is_ascii_whitespace());
@@ -96,7 +96,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over an opening or closing quote with the backslashes before it.
-    pub fn quote(&mut self) -> bool {
+    pub(super) fn quote(&mut self) -> bool {
         if self.eat("&quot;") || self.eat("&#34;") || self.eat("&#39;") {
             return true;
         }
@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Reads what follows the name that ends at `end`. `before` is the byte before the name.
-pub fn read(text: &[u8], end: usize, before: Option<u8>) -> Option<Linked> {
+pub(super) fn read(text: &[u8], end: usize, before: Option<u8>) -> Option<Linked> {
     let mut cursor = Cursor::new(text, end);
     let closed = close(&mut cursor);
     if before == Some(b'<') && cursor.peek(0) == Some(b'>') {
@@ -118,7 +118,9 @@ pub fn read(text: &[u8], end: usize, before: Option<u8>) -> Option<Linked> {
         return Some(Linked { link: Link::Element, at: cursor.at, closed, spaced: false, typed: false });
     }
     let blanks = cursor.blanks();
-    if closed && let Some(at) = pair(cursor) {
+    if (closed || cursor.peek(0) == Some(b'<'))
+        && let Some(at) = pair(cursor)
+    {
         return Some(Linked { link: Link::Pair, at, closed, spaced: true, typed: false });
     }
     let link = operator(&mut cursor, closed, blanks)?;
@@ -134,7 +136,9 @@ pub fn read(text: &[u8], end: usize, before: Option<u8>) -> Option<Linked> {
         }
     }
     let mut linked = Linked { link, at: cursor.at, closed, spaced: blanks > 0 && after > 0, typed: false };
-    if link == Link::Colon && let Some(at) = annotation(cursor) {
+    if link == Link::Colon
+        && let Some(at) = annotation(cursor)
+    {
         linked = Linked { link: Link::Assign, at, typed: true, ..linked };
     }
     Some(linked)
@@ -247,7 +251,8 @@ fn pair(mut cursor: Cursor<'_>) -> Option<usize> {
         cursor.skip(24, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':'));
         let _ = cursor.quote();
         cursor.blanks();
-        if !cursor.eat("=") && !(comma && cursor.eat(":")) {
+        let linked = cursor.eat("=") || (comma && cursor.eat(":"));
+        if !linked {
             return None;
         }
         cursor.blanks();

@@ -16,7 +16,7 @@ const WORDS: usize = 1 << 15;
 const NODE: usize = 5;
 
 /// The numbers, borrowed from the file.
-pub struct Model {
+pub(super) struct Model {
     trigrams: &'static [u8],
     words: &'static [u8],
     threshold: i32,
@@ -25,7 +25,7 @@ pub struct Model {
 
 /// The model that is compiled in. An unreadable one knows nothing and finds nothing; a test sees to it that it is
 /// readable.
-pub fn model() -> &'static Model {
+pub(super) fn model() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     MODEL.get_or_init(|| parse(WEIGHTS).unwrap_or(Model { trigrams: &[], words: &[], threshold: i32::MAX, nodes: &[] }))
 }
@@ -42,13 +42,13 @@ fn parse(bytes: &'static [u8]) -> Option<Model> {
 
 impl Model {
     /// The cost of `third` after `first` and `second`, in sixteenths of a bit. Letters are numbered from 1; 0 is an end.
-    pub fn trigram(&self, first: u8, second: u8, third: u8) -> u8 {
+    pub(super) fn trigram(&self, first: u8, second: u8, third: u8) -> u8 {
         let index = (usize::from(first) * 27 + usize::from(second)) * 27 + usize::from(third);
         self.trigrams.get(index).copied().unwrap_or(0)
     }
 
     /// Whether the letters, numbered from 1, are a word of the list. One of a few hundred others passes too.
-    pub fn is_word(&self, letters: &[u8]) -> bool {
+    pub(super) fn is_word(&self, letters: &[u8]) -> bool {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for letter in letters {
             hash = (hash ^ u64::from(*letter)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -61,12 +61,12 @@ impl Model {
     }
 
     /// The score above which a candidate is a secret.
-    pub fn threshold(&self) -> i32 {
+    pub(super) fn threshold(&self) -> i32 {
         self.threshold
     }
 
     /// The sum of what the trees say, in thousandths of a logit.
-    pub fn score(&self, features: &[i16]) -> i32 {
+    pub(super) fn score(&self, features: &[i16]) -> i32 {
         let mut total = 0;
         let mut at = 0;
         // Trees follow each other; each step goes forward, so it ends.
@@ -79,7 +79,11 @@ impl Model {
 
     fn node(&self, index: usize) -> Option<(u8, i16, usize)> {
         let bytes = self.nodes.get(index * NODE..index * NODE + NODE)?;
-        Some((bytes[0], i16::from_le_bytes([bytes[1], bytes[2]]), usize::from(u16::from_le_bytes([bytes[3], bytes[4]]))))
+        Some((
+            bytes[0],
+            i16::from_le_bytes([bytes[1], bytes[2]]),
+            usize::from(u16::from_le_bytes([bytes[3], bytes[4]])),
+        ))
     }
 
     /// Where the tree after the one at `root` starts: each root follows a header node that holds the size.

@@ -1,6 +1,8 @@
 //! The names that secrets have, and the words around them that say what a value is for.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::detectors::Literal;
 
@@ -85,12 +87,12 @@ const KEYWORDS: &[(&str, Kind)] = &[
 ];
 
 /// The texts that [`find`] knows, for the prefilter.
-pub fn literals() -> Vec<Literal> {
+pub(super) fn literals() -> Vec<Literal> {
     KEYWORDS.iter().map(|&(text, _)| Literal::any_case(text)).collect()
 }
 
 /// The keyword that starts at `at`: its length in bytes and what it promises.
-pub fn find(text: &[u8], at: usize) -> Option<(usize, Kind)> {
+pub(super) fn find(text: &[u8], at: usize) -> Option<(usize, Kind)> {
     let rest = text.get(at..)?;
     KEYWORDS
         .iter()
@@ -99,12 +101,12 @@ pub fn find(text: &[u8], at: usize) -> Option<(usize, Kind)> {
 }
 
 /// Whether a byte may stand in a name.
-pub fn in_name(byte: u8) -> bool {
+pub(super) fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
 /// The whole name around a keyword, at most 64 bytes to either side.
-pub fn whole(text: &[u8], keyword: Range<usize>) -> Range<usize> {
+pub(super) fn whole(text: &[u8], keyword: Range<usize>) -> Range<usize> {
     let trimmed = text[keyword.clone()].iter().rev().take_while(|byte| !in_name(**byte)).count();
     let last = keyword.end - trimmed;
     // A keyword that begins with a blank wants the word before it too: `Consumer Key:`.
@@ -117,7 +119,7 @@ pub fn whole(text: &[u8], keyword: Range<usize>) -> Range<usize> {
 }
 
 /// Whether a keyword is the beginning of another word: `author`, `passenger`, `tokenizer`.
-pub fn is_another_word(text: &[u8], keyword: Range<usize>) -> bool {
+pub(super) fn is_another_word(text: &[u8], keyword: Range<usize>) -> bool {
     let word = &text[keyword.clone()];
     let rest = &text[keyword.end..];
     let goes_on = |ends: &[&str]| {
@@ -135,136 +137,118 @@ pub fn is_another_word(text: &[u8], keyword: Range<usize>) -> bool {
 }
 
 /// Groups of words in a name, as bits: [`words`] gives their union.
-pub mod group {
+pub(super) mod group {
     /// What the value is called, not what it is: `name`, `id`, `type`.
-    pub const META: u32 = 1;
+    pub(in super::super) const META: u32 = 1;
     /// `file`, `path`, `url`.
-    pub const PLACE: u32 = 1 << 1;
+    pub(in super::super) const PLACE: u32 = 1 << 1;
     /// Texts that people read: `label`, `title`, `message`.
-    pub const SHOWN: u32 = 1 << 2;
+    pub(in super::super) const SHOWN: u32 = 1 << 2;
     /// `hash`, `digest`, `fingerprint`.
-    pub const HASH: u32 = 1 << 3;
+    pub(in super::super) const HASH: u32 = 1 << 3;
     /// Numbers and times: `length`, `ttl`, `expires`.
-    pub const NUMBER: u32 = 1 << 4;
+    pub(in super::super) const NUMBER: u32 = 1 << 4;
     /// Parts of a program: `callback`, `handler`, `field`.
-    pub const PROGRAM: u32 = 1 << 5;
+    pub(in super::super) const PROGRAM: u32 = 1 << 5;
     /// What one does with it: `get`, `reset`, `validate`.
-    pub const ACT: u32 = 1 << 6;
+    pub(in super::super) const ACT: u32 = 1 << 6;
     /// Questions: `is`, `has`, `enabled`.
-    pub const QUESTION: u32 = 1 << 7;
+    pub(in super::super) const QUESTION: u32 = 1 << 7;
     /// Keys that are no secrets: `primary`, `foreign`, `public`, `cache`.
-    pub const OPEN: u32 = 1 << 8;
+    pub(in super::super) const OPEN: u32 = 1 << 8;
     /// Words that stress that it is a secret: `private`, `access`, `client`, `api`.
-    pub const STRONG: u32 = 1 << 9;
+    pub(in super::super) const STRONG: u32 = 1 << 9;
     /// Systems: `db`, `redis`, `smtp`, `admin`.
-    pub const SYSTEM: u32 = 1 << 10;
+    pub(in super::super) const SYSTEM: u32 = 1 << 10;
     /// `test`, `example`, `mock`, `invalid`.
-    pub const TEST: u32 = 1 << 11;
+    pub(in super::super) const TEST: u32 = 1 << 11;
     /// `user`, `login`, `email`.
-    pub const USER: u32 = 1 << 12;
+    pub(in super::super) const USER: u32 = 1 << 12;
     /// `new`, `old`, `confirm`, `repeat`, `1`.
-    pub const VARIANT: u32 = 1 << 13;
+    pub(in super::super) const VARIANT: u32 = 1 << 13;
 }
 
-const GROUPS: &[(u32, &[&str])] = &[
+const GROUPS: &[(u32, &str)] = &[
     (
         group::META,
-        &[
-            "name", "names", "id", "ids", "type", "types", "kind", "class", "alias", "version", "mode", "method", "format", "alg",
-            "algorithm", "algo", "provider", "scheme", "service", "status", "state", "prefix", "suffix", "role", "scope", "scopes",
-            "issuer", "audience", "sid", "realm", "style", "encoding", "policy", "strategy", "backend", "storage", "store", "manager",
-            "source", "ref", "reference", "group", "author", "authors", "authority", "authorizer", "namespace", "domain", "usage",
-        ],
+        "name names id ids type types kind class alias version mode method format alg algorithm algo \
+         provider scheme service status state prefix suffix role scope scopes issuer audience sid realm \
+         style encoding policy strategy backend storage store manager source ref reference group author \
+         authors authority authorizer namespace domain usage",
     ),
     (
         group::PLACE,
-        &[
-            "file", "files", "path", "paths", "dir", "folder", "url", "urls", "uri", "uris", "endpoint", "host", "server", "location",
-            "redirect", "page", "route", "link", "pem", "filename", "keyfile", "certfile", "callback",
-        ],
+        "file files path paths dir folder url urls uri uris endpoint host server location redirect page \
+         route link pem filename keyfile certfile callback",
     ),
     (
         group::SHOWN,
-        &[
-            "label", "title", "message", "messages", "msg", "error", "errors", "err", "prompt", "hint", "tooltip", "placeholder",
-            "description", "desc", "help", "mandatory", "caption", "advice", "question", "warning", "notice", "instructions", "category",
-            "tip", "forgot", "forgotten", "mismatch", "matching",
-        ],
+        "label title message messages msg error errors err prompt hint tooltip placeholder description \
+         desc help mandatory caption advice question warning notice instructions category tip forgot \
+         forgotten mismatch matching",
     ),
     (
         group::HASH,
-        &["hash", "hashed", "digest", "sum", "checksum", "sha", "sha1", "sha256", "sha512", "md5", "fingerprint", "thumbprint", "crypted", "integrity", "etag", "commit", "revision", "encrypted", "ciphertext", "signature"],
+        "hash hashed digest sum checksum sha sha1 sha256 sha512 md5 fingerprint thumbprint crypted \
+         integrity etag commit revision encrypted ciphertext signature",
     ),
     (
         group::NUMBER,
-        &[
-            "length", "len", "size", "count", "min", "max", "limit", "bits", "bytes", "ttl", "expires", "expiry", "expiration", "expire",
-            "age", "time", "timeout", "date", "validity", "lifetime", "interval", "retries", "number", "num", "index", "idx", "offset", "start",
-            "end", "pos", "position", "line", "port", "level", "rounds", "iterations", "lifespan", "seconds", "minutes", "days",
-        ],
+        "length len size count min max limit bits bytes ttl expires expiry expiration expire age time \
+         timeout date validity lifetime interval retries number num index idx offset start end pos \
+         position line port level rounds iterations lifespan seconds minutes days",
     ),
     (
         group::PROGRAM,
-        &[
-            "handler", "func", "function", "field", "fields", "column", "param", "params", "parameter", "parameters", "attr", "attribute",
-            "input", "form", "view", "button", "event", "listener", "factory", "builder", "service", "util", "utils", "helper", "model",
-            "entity", "dto", "request", "response", "header", "headers", "option", "options", "config", "args", "arg", "var", "env", "spec",
-            "schema", "regex", "pattern", "parser", "lexer", "stream", "iter", "tree", "list", "set", "map", "dict", "array", "rules", "data",
-            "tokenizer", "tokenize", "tokens", "tokenized", "validator", "encoder", "decoder", "middleware", "module", "plugin", "result", "flow",
-        ],
+        "handler func function field fields column param params parameter parameters attr attribute input \
+         form view button event listener factory builder service util utils helper model entity dto \
+         request response header headers option options config args arg var env spec schema regex pattern \
+         parser lexer stream iter tree list set map dict array rules data tokenizer tokenize tokens \
+         tokenized validator encoder decoder middleware module plugin result flow",
     ),
     (
         group::ACT,
-        &[
-            "get", "gets", "create", "generate", "gen", "make", "build", "check", "validate", "verify", "verification", "reset", "change",
-            "update", "delete", "remove", "read", "write", "load", "save", "parse", "find", "fetch", "decode", "encode", "encrypt",
-            "decrypt", "compare", "match", "matches", "equals", "show", "hide", "toggle", "request", "require", "revoke", "rotate", "sign",
-            "register", "init", "initialize", "import", "export", "add", "setup", "next", "peek", "authenticate", "authorize", "by", "from",
-        ],
+        "get gets create generate gen make build check validate verify verification reset change update \
+         delete remove read write load save parse find fetch decode encode encrypt decrypt compare match \
+         matches equals show hide toggle request require revoke rotate sign register init initialize \
+         import export add setup next peek authenticate authorize by from",
     ),
     (
         group::QUESTION,
-        &[
-            "is", "has", "have", "can", "should", "use", "uses", "enable", "enabled", "disable", "disabled", "allow", "allowed", "required",
-            "requires", "optional", "no", "not", "without", "with", "needs", "need", "supports", "supported", "changed", "expired", "called", "ok",
-        ],
+        "is has have can should use uses enable enabled disable disabled allow allowed required requires \
+         optional no not without with needs need supports supported changed expired called ok",
     ),
     (
         group::OPEN,
-        &[
-            "primary", "foreign", "public", "pub", "cache", "sort", "partition", "unique", "hash", "row", "object", "bucket", "lookup", "hot",
-            "dictionary", "registry", "press", "up", "down", "arrow", "translation", "i18n", "locale", "config", "storage", "idempotency", "composite",
-            "site", "press", "keyboard", "shortcut", "group", "item", "entry", "property", "metadata", "tag", "attribute", "parent", "csrf",
-            "xsrf", "page", "continuation", "cancellation", "cancel",
-        ],
+        "primary foreign public pub cache sort partition unique hash row object bucket lookup hot \
+         dictionary registry press up down arrow translation i18n locale config storage idempotency \
+         composite site keyboard shortcut group item entry property metadata tag attribute parent csrf \
+         xsrf page continuation cancellation cancel",
     ),
     (
         group::STRONG,
-        &[
-            "private", "access", "client", "api", "app", "master", "encryption", "signing", "consumer", "bearer", "jwt", "hmac", "ssh",
-            "shared", "subscription", "license", "account", "oauth", "oauth2", "personal", "totp", "mfa", "otp", "webhook", "cookie", "session",
-            "refresh", "deploy", "service", "bot", "install", "integration", "security", "symmetric", "recovery", "rsa", "aes",
-        ],
+        "private access client api app master encryption signing consumer bearer jwt hmac ssh shared \
+         subscription license account oauth oauth2 personal totp mfa otp webhook cookie session refresh \
+         deploy service bot install integration security symmetric recovery rsa aes",
     ),
     (
         group::SYSTEM,
-        &[
-            "db", "database", "mysql", "postgres", "postgresql", "pg", "redis", "mongo", "mongodb", "smtp", "mail", "ldap", "root", "admin", "aws",
-            "azure", "gcp", "google", "github", "gitlab", "slack", "stripe", "twilio", "sendgrid", "heroku", "npm", "docker", "oracle",
-            "sa", "rabbitmq", "amqp", "kafka", "elastic", "ftp", "sftp", "keystore", "truststore", "wifi", "wpa", "proxy", "jdbc", "rds",
-            "facebook", "twitter", "dropbox", "sentry", "datadog", "s3", "firebase", "mapbox", "algolia", "jenkins", "sonar", "grafana", "vault",
-        ],
+        "db database mysql postgres postgresql pg redis mongo mongodb smtp mail ldap root admin aws azure \
+         gcp google github gitlab slack stripe twilio sendgrid heroku npm docker oracle sa rabbitmq amqp \
+         kafka elastic ftp sftp keystore truststore wifi wpa proxy jdbc rds facebook twitter dropbox \
+         sentry datadog s3 firebase mapbox algolia jenkins sonar grafana vault",
     ),
     (
         group::TEST,
-        &["test", "tests", "testing", "example", "sample", "mock", "fake", "dummy", "demo", "foo", "bar", "stub", "fixture", "expected", "default", "bad", "invalid", "incorrect", "wrong", "unauthorized", "malformed"],
+        "test tests testing example sample mock fake dummy demo foo bar stub fixture expected default bad \
+         invalid incorrect wrong unauthorized malformed",
     ),
-    (group::USER, &["user", "users", "username", "login", "email", "mail", "customer", "person", "member"]),
-    (group::VARIANT, &["new", "old", "confirm", "confirmation", "repeat", "again", "current", "previous", "original", "retype", "verify", "temp", "tmp"]),
+    (group::USER, "user users username login email mail customer person member"),
+    (group::VARIANT, "new old confirm confirmation repeat again current previous original retype verify temp tmp"),
 ];
 
 /// The words of a name, each as a range: split at separators, and where a capital follows a small letter.
-pub fn split(name: &[u8], mut word: impl FnMut(Range<usize>)) {
+pub(super) fn split(name: &[u8], mut word: impl FnMut(Range<usize>)) {
     let mut start = 0;
     for at in 0..=name.len() {
         let ends = at == name.len() || !name[at].is_ascii_alphanumeric();
@@ -281,15 +265,34 @@ pub fn split(name: &[u8], mut word: impl FnMut(Range<usize>)) {
     }
 }
 
+/// The groups of each word that is known.
+fn known() -> &'static HashMap<&'static [u8], u32> {
+    static KNOWN: OnceLock<HashMap<&'static [u8], u32>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let mut known = HashMap::new();
+        for (group, words) in GROUPS {
+            for word in words.split_ascii_whitespace() {
+                *known.entry(word.as_bytes()).or_insert(0) |= group;
+            }
+        }
+        known
+    })
+}
+
+/// No known word is longer.
+const LONGEST_WORD: usize = 16;
+
 /// The groups that the words of a name belong to, and the groups of its last word.
-pub fn groups(name: &[u8]) -> (u32, u32) {
+pub(super) fn groups(name: &[u8]) -> (u32, u32) {
     let (mut all, mut last) = (0, 0);
     split(name, |range| {
+        let mut lower = [0; LONGEST_WORD];
         let word = &name[range];
-        last = GROUPS
-            .iter()
-            .filter(|(_, words)| words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())))
-            .fold(0, |bits, (group, _)| bits | group);
+        last = lower.get_mut(..word.len()).map_or(0, |lower| {
+            lower.copy_from_slice(word);
+            lower.make_ascii_lowercase();
+            known().get(&*lower).copied().unwrap_or(0)
+        });
         all |= last;
     });
     (all, last)

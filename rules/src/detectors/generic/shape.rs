@@ -79,16 +79,85 @@ pub enum Casing {
 
 /// What values are called that are names or stand-ins.
 const CALLED: &[&[u8]] = &[
-    b"password", b"passwd", b"passphrase", b"secret", b"token", b"credential", b"apikey", b"api_key", b"api-key", b"auth", b"pass", b"key",
-    b"pwd", b"nonce", b"salt", b"cert",
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"secret",
+    b"token",
+    b"credential",
+    b"apikey",
+    b"api_key",
+    b"api-key",
+    b"auth",
+    b"pass",
+    b"key",
+    b"pwd",
+    b"nonce",
+    b"salt",
+    b"cert",
 ];
 
 /// Words of examples, tests and gaps to fill.
 const STAND_INS: &[&[u8]] = &[
-    b"test", b"example", b"sample", b"dummy", b"fake", b"mock", b"your", b"change", b"replace", b"insert", b"enter", b"todo", b"placeholder",
-    b"default", b"redacted", b"hidden", b"foo", b"bar", b"baz", b"qux", b"xxx", b"***", b"...", b"abc", b"123", b"some", b"here", b"value", b"demo", b"admin",
-    b"user", b"invalid", b"wrong", b"bad", b"bogus", b"random", b"secure", b"none", b"null", b"undefined", b"string", b"hello", b"qwert", b"asdf",
-    b"valid", b"hunter", b"letmein", b"welcome", b"super", b"aaaa", b"deadbeef", b"<", b"my", b"generated", b"unset", b"empty", b"temp", b"client", b"access",
+    b"test",
+    b"example",
+    b"sample",
+    b"dummy",
+    b"fake",
+    b"mock",
+    b"your",
+    b"change",
+    b"replace",
+    b"insert",
+    b"enter",
+    b"todo",
+    b"placeholder",
+    b"default",
+    b"redacted",
+    b"hidden",
+    b"foo",
+    b"bar",
+    b"baz",
+    b"qux",
+    b"xxx",
+    b"***",
+    b"...",
+    b"abc",
+    b"123",
+    b"some",
+    b"here",
+    b"value",
+    b"demo",
+    b"admin",
+    b"user",
+    b"invalid",
+    b"wrong",
+    b"bad",
+    b"bogus",
+    b"random",
+    b"secure",
+    b"none",
+    b"null",
+    b"undefined",
+    b"string",
+    b"hello",
+    b"qwert",
+    b"asdf",
+    b"valid",
+    b"hunter",
+    b"letmein",
+    b"welcome",
+    b"super",
+    b"aaaa",
+    b"deadbeef",
+    b"<",
+    b"my",
+    b"generated",
+    b"unset",
+    b"empty",
+    b"temp",
+    b"client",
+    b"access",
 ];
 
 /// The kind of a byte, for counting changes.
@@ -104,7 +173,7 @@ fn class(byte: u8) -> u8 {
 }
 
 /// Measures a value.
-pub fn measure(value: &[u8], model: &Model) -> Shape {
+pub(super) fn measure(value: &[u8], model: &Model) -> Shape {
     let mut shape = Shape { length: value.len(), reading: letters::read(value, model), ..Shape::default() };
     count(value, &mut shape);
     runs(value, &mut shape);

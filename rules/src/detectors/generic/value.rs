@@ -42,7 +42,7 @@ pub struct Value {
 
 /// Reads the value at `at`. `leads` says that the name is the first thing on its line. `None` where there is none, or
 /// where the text ends before it does.
-pub fn read(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Value> {
+pub(super) fn read(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Value> {
     let mut cursor = Cursor::new(text, at);
     match link {
         Link::Element => return until(text, at, Quote::Tag, |byte| byte == b'<'),
@@ -87,7 +87,7 @@ fn trim(text: &[u8], range: Range<usize>) -> Range<usize> {
 }
 
 /// A value in quotes of any kind, at `at`.
-pub fn quoted(text: &[u8], at: usize) -> Option<Value> {
+pub(super) fn quoted(text: &[u8], at: usize) -> Option<Value> {
     let mut cursor = Cursor::new(text, at);
     let _ = cursor.eat("(");
     for mark in ["&quot;", "&#34;", "&#39;"] {
@@ -98,7 +98,8 @@ pub fn quoted(text: &[u8], at: usize) -> Option<Value> {
         }
     }
     // Prefixes: b"", r'', f"", L"", @"", $"", u8"", :'' of psql.
-    let prefix = cursor.rest().iter().take(2).take_while(|byte| byte.is_ascii_alphanumeric() || b"@$&:".contains(byte)).count();
+    let prefix =
+        cursor.rest().iter().take(2).take_while(|byte| byte.is_ascii_alphanumeric() || b"@$&:".contains(byte)).count();
     let mut template = false;
     if cursor.peek(prefix).is_some_and(|byte| matches!(byte, b'"' | b'\'')) {
         let marks = &cursor.rest()[..prefix];
@@ -214,9 +215,10 @@ fn wrapped(text: &[u8], at: usize) -> Option<Value> {
     if let Some(opens) = opens {
         let callee = &line[..opens];
         let mut value = quoted(text, at + called)?;
-        let is_lookup = ["env", "get", "config", "param", "input", "prompt", "setting", "lookup", "find", "option", "flag"]
-            .iter()
-            .any(|word| callee.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())));
+        let is_lookup =
+            ["env", "get", "config", "param", "input", "prompt", "setting", "lookup", "find", "option", "flag"]
+                .iter()
+                .any(|word| callee.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())));
         if is_lookup {
             // The first argument is a name; what stands in for it is the second.
             let mut cursor = Cursor::new(text, value.range.end);
@@ -233,7 +235,8 @@ fn wrapped(text: &[u8], at: usize) -> Option<Value> {
     let is_bytes = |byte: u8| byte.is_ascii_hexdigit() || b" ,xX\n\r\t".contains(&byte);
     let length = text[list..].iter().take_while(|byte| is_bytes(**byte)).count();
     let body = &text[list..list + length];
-    let numbers = body.split(|byte| *byte == b',').filter(|part| part.trim_ascii().first().is_some_and(u8::is_ascii_digit));
+    let numbers =
+        body.split(|byte| *byte == b',').filter(|part| part.trim_ascii().first().is_some_and(u8::is_ascii_digit));
     let enough = numbers.count() >= 12;
     let range = trim(text, list..list + length);
     enough.then_some(Value { range, quote: Quote::Bytes, wrapped: true, fallback: false, template: false })
@@ -249,9 +252,7 @@ fn bare(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Value> {
         return until(text, at, Quote::Bare, |byte| byte.is_ascii_whitespace() || b"\"'`;|&<>)".contains(&byte));
     }
     if !leads {
-        return until(text, at, Quote::Bare, |byte| {
-            byte.is_ascii_whitespace() || b",;\"'`<>)]}&|\\".contains(&byte)
-        });
+        return until(text, at, Quote::Bare, |byte| byte.is_ascii_whitespace() || b",;\"'`<>)]}&|\\".contains(&byte));
     }
     // A file may end with the value; a window that is full may not.
     let length = text[at..].iter().position(u8::is_ascii_whitespace)?;
@@ -259,7 +260,10 @@ fn bare(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Value> {
     while end > at && matches!(text[end - 1], b',' | b';' | b'\\') {
         end -= 1;
     }
-    if end > at && matches!(text[end - 1], b'"' | b'\'') && text[at..end].iter().filter(|byte| **byte == text[end - 1]).count() == 1 {
+    if end > at
+        && matches!(text[end - 1], b'"' | b'\'')
+        && text[at..end].iter().filter(|byte| **byte == text[end - 1]).count() == 1
+    {
         end -= 1;
     }
     Some(Value { range: at..end, quote: Quote::Line, wrapped: false, fallback: false, template: false })
