@@ -32,12 +32,17 @@ struct Region<'a> {
     hits: &'a [(usize, usize)],
 }
 
+/// Buffers of decoded texts, which are kept from one to the next.
+#[derive(Default)]
+pub(super) struct Buffers(Vec<Derived>);
+
 /// Adds the hits that decoding `text` from `from` on gives, with the places in `text` that spell them.
 pub(super) fn search_decoded<S: Search>(
     search: &S,
     text: &[u8],
     from: usize,
     scratch: &mut S::Scratch,
+    buffers: &mut Buffers,
     hits: &mut Vec<Hit>,
 ) {
     let mut places: Vec<_> = hits.iter().map(|hit| (hit.value.start, hit.value.end)).collect();
@@ -48,7 +53,7 @@ pub(super) fn search_decoded<S: Search>(
         *end = furthest;
     }
     let range = line_start(text, from)..text.len();
-    decode(search, &Region { text, range, hits: &places }, from, 1, scratch, hits);
+    decode(search, &Region { text, range, hits: &places }, from, 1, scratch, buffers, hits);
 }
 
 fn decode<S: Search>(
@@ -57,10 +62,12 @@ fn decode<S: Search>(
     from: usize,
     depth: u32,
     scratch: &mut S::Scratch,
+    buffers: &mut Buffers,
     out: &mut Vec<Hit>,
 ) {
     for decoding in DECODINGS {
-        let mut derived = Derived::default();
+        let mut derived = buffers.0.pop().unwrap_or_default();
+        derived.clear();
         decoding(region, &mut derived);
         let mut found = Hits::default();
         for changed in derived.changed(from, search.margin()) {
@@ -68,9 +75,10 @@ fn decode<S: Search>(
         }
         if depth < MAX_DEPTH && !derived.text.is_empty() {
             let inner = Region { text: &derived.text, range: 0..derived.text.len(), hits: &[] };
-            decode(search, &inner, 0, depth + 1, scratch, &mut found.hits);
+            decode(search, &inner, 0, depth + 1, scratch, buffers, &mut found.hits);
         }
         out.extend(found.hits.into_iter().map(|hit| derived.back(hit, region.text)));
+        buffers.0.push(derived);
     }
 }
 

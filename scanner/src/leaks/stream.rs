@@ -82,6 +82,7 @@ pub struct Streamer<'s, S: Search> {
     core: usize,
     counter: Counter,
     pending: Pending,
+    decoded: lines::Buffers,
 }
 
 impl<S: Search> Drop for Streamer<'_, S> {
@@ -110,6 +111,7 @@ impl<'s, S: Search> Streamer<'s, S> {
             core: 0,
             counter: Counter::default(),
             pending: Pending::default(),
+            decoded: lines::Buffers::default(),
         }
     }
 
@@ -196,7 +198,7 @@ impl<'s, S: Search> Streamer<'s, S> {
             let text = &self.buffer[..self.filled];
             self.search.search(text, start..end, &mut self.scratch, &mut self.found);
             self.found.long.clear();
-            lines::search_decoded(self.search, text, start, &mut self.scratch, &mut self.found.hits);
+            lines::search_decoded(self.search, text, start, &mut self.scratch, &mut self.decoded, &mut self.found.hits);
             let own = self.found.hits.drain(..).filter(|hit| (start..end).contains(&hit.depends.start));
             self.pending.extend(own.map(|hit| shifted(hit, self.base, 0)));
             self.core = self.base + end;

@@ -37,6 +37,12 @@ impl Drop for Derived {
 pub(super) struct Mark(usize, usize, usize);
 
 impl Derived {
+    /// Starts anew, in the same memory.
+    pub(super) fn clear(&mut self) {
+        self.back_to(Mark(0, 0, 0));
+        self.end = 0;
+    }
+
     /// The state now.
     pub(super) fn mark(&self) -> Mark {
         Mark(self.text.len(), self.pieces.len(), self.edits.len())

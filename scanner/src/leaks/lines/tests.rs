@@ -2,14 +2,14 @@ use keytrail_rules::search::{Found, Hits, Search};
 use proptest::prelude::*;
 
 use super::derived::exposed;
-use super::{prefer_decoded, search_decoded};
+use super::{Buffers, prefer_decoded, search_decoded};
 use crate::leaks::toy::{BLOCK, Toy, WORD};
 
 /// The hits in a text: detector, how the text spells the value, the value.
 fn hits(text: &[u8]) -> Vec<(u32, String, String)> {
     let mut found = Hits::default();
     Toy.search(text, 0..text.len(), &mut (), &mut found);
-    search_decoded(&Toy, text, 0, &mut (), &mut found.hits);
+    search_decoded(&Toy, text, 0, &mut (), &mut Buffers::default(), &mut found.hits);
     prefer_decoded(&mut found.hits, text, 0);
     Toy.settle(&mut found.hits);
     let told = found.hits.iter().map(|hit| {
@@ -67,7 +67,7 @@ fn a_line_without_escapes_is_not_searched_again() {
     }
     let searched = |text: &str| {
         let counting = Counting(0.into());
-        search_decoded(&counting, text.as_bytes(), 0, &mut (), &mut Vec::new());
+        search_decoded(&counting, text.as_bytes(), 0, &mut (), &mut Buffers::default(), &mut Vec::new());
         counting.0.into_inner()
     };
     assert_eq!(searched(&"{\"a\":\"b\",\"c\":[1,2,3]}\n".repeat(1000)), 0);
@@ -149,7 +149,7 @@ fn a_key_is_put_together_from_the_lines_of_a_log() {
     for text in texts {
         let text = format!("before\n{text}after\n");
         let mut found = Vec::new();
-        search_decoded(&Pem, text.as_bytes(), 0, &mut (), &mut found);
+        search_decoded(&Pem, text.as_bytes(), 0, &mut (), &mut Buffers::default(), &mut found);
         assert!(!found.is_empty(), "{text}");
         assert_eq!(exposed(&found[0]), Some(key.join("\n").as_str()), "{text}");
         assert!(text[found[0].value.clone()].starts_with(key[0]) && text[found[0].value.clone()].ends_with(key[3]));

@@ -57,7 +57,7 @@ fn streamed(text: &[u8], chunk: usize, piece: usize) -> Vec<Seen> {
 fn whole(text: &[u8]) -> Vec<Seen> {
     let mut found = Hits::default();
     Toy.search(text, 0..text.len(), &mut (), &mut found);
-    lines::search_decoded(&Toy, text, 0, &mut (), &mut found.hits);
+    lines::search_decoded(&Toy, text, 0, &mut (), &mut lines::Buffers::default(), &mut found.hits);
     lines::prefer_decoded(&mut found.hits, text, 0);
     Toy.settle(&mut found.hits);
     let units = |bytes: &[u8]| u32::try_from(String::from_utf8_lossy(bytes).encode_utf16().count()).expect("short") + 1;
