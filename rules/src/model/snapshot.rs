@@ -51,7 +51,11 @@ impl Facts {
         self.code.extend(other.code);
         self.key_files.extend(other.key_files);
         self.leaks.extend(other.leaks);
-        self.searched = self.searched.take().or(other.searched);
+        match (&mut self.searched, other.searched) {
+            (Some(searched), Some(more)) => searched.add(more.files, more.objects, more.bytes),
+            (searched @ None, more) => *searched = more,
+            (Some(_), None) => {}
+        }
         self.gaps.extend(other.gaps);
     }
 }
