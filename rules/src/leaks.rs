@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::inventory::{Inventory, Item, ItemId};
 use crate::model::{
-    Detected, Fingerprint, Leak, Medium, Occurrence, Sighting, Snapshot, Time, VersionState, VersionValue,
+    Detected, Fingerprint, Leak, Location, Medium, Occurrence, Sighting, Snapshot, Time, VersionState, VersionValue,
 };
 use crate::policy::Policy;
 
@@ -61,7 +61,7 @@ pub struct LeakReport {
     #[serde(skip)]
     pub tag: u16,
     /// The line to go to: where it still lies, else where it came in first.
-    pub location: crate::model::Location,
+    pub location: Location,
     /// Where it was seen, the oldest first.
     pub occurrences: Vec<Occurrence>,
     /// Since when it lies open, where a commit says so.
@@ -91,13 +91,14 @@ pub(crate) fn attribute(snapshot: &Snapshot, inventory: &Inventory, policy: &Pol
         return Vec::new();
     }
     let owners = owners(snapshot, inventory);
+    let own = OwnLines::new(snapshot);
     let mut leaks: Vec<LeakReport> = snapshot
         .facts
         .leaks
         .iter()
         .filter_map(|leak| {
             let owner = owners.get(&leak.fingerprint).filter(|owner| owner.item.is_secret);
-            let mut report = report(leak, owner)?;
+            let mut report = report(leak, owner, &own)?;
             let accepted = policy.accepted.iter().find(|one| one.fingerprint == report.fingerprint.as_str());
             if let Some(accepted) = accepted.filter(|one| one.holds(snapshot.as_of)) {
                 report.accepted = Some(accepted.reason.clone());
@@ -158,13 +159,28 @@ fn replaced<'a>(seen: &Sighting, all: impl Iterator<Item = &'a Sighting>) -> Opt
         .min()
 }
 
-fn report(leak: &Leak, owner: Option<&Owner<'_>>) -> Option<LeakReport> {
-    let own_files: BTreeSet<&str> = owner.map(|owner| files(owner.item)).unwrap_or_default();
-    let is_own = |occurrence: &Occurrence| {
-        matches!(occurrence.medium, Medium::File) && own_files.contains(occurrence.location.file.as_str())
-    };
-    let occurrences: Vec<Occurrence> = leak.occurrences.iter().filter(|one| !is_own(one)).cloned().collect();
-    // A history that holds nothing but the schema's own copy is reported by what is wrong with the schema.
+/// The lines of the scanned folder that the inventory itself was read from: what holds a copy of a value, and what
+/// another rule reports. What lies there is no leak.
+struct OwnLines<'a>(BTreeSet<(&'a str, u32)>);
+
+impl<'a> OwnLines<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        let facts = &snapshot.facts;
+        let copies = facts.copies.iter().filter_map(|copy| copy.location.as_ref());
+        let declared = facts.declarations.iter().filter_map(|declaration| declaration.location.as_ref());
+        let code = facts.code.iter().map(|code| &code.location);
+        let locations = copies.chain(declared).chain(code);
+        Self(locations.map(|location| (location.file.as_str(), location.line)).collect())
+    }
+
+    fn has(&self, occurrence: &Occurrence) -> bool {
+        let Location { file, line, .. } = &occurrence.location;
+        occurrence.medium == Medium::File && self.0.contains(&(file.as_str(), *line))
+    }
+}
+
+fn report(leak: &Leak, owner: Option<&Owner<'_>>, own: &OwnLines<'_>) -> Option<LeakReport> {
+    let occurrences: Vec<Occurrence> = leak.occurrences.iter().filter(|one| !own.has(one)).cloned().collect();
     let location = occurrences.iter().find(|one| one.present).or(occurrences.first())?.location.clone();
     let lifecycle = owner.map_or(Lifecycle::Unmanaged, |owner| owner.lifecycle);
     let exposed_since = occurrences.iter().filter_map(|one| one.commit.as_ref()).map(|commit| commit.time).min();
@@ -182,13 +198,6 @@ fn report(leak: &Leak, owner: Option<&Owner<'_>>) -> Option<LeakReport> {
         exposed_until: owner.and_then(|owner| owner.replaced_at),
         accepted: leak.accepted.clone(),
     })
-}
-
-/// The files that an item's own copies and declarations lie in.
-fn files(item: &Item) -> BTreeSet<&str> {
-    let copies = item.copies.iter().filter_map(|copy| copy.location.as_ref());
-    let declared = item.declarations.iter().filter_map(|declaration| declaration.location.as_ref());
-    copies.chain(declared).map(|location| location.file.as_str()).collect()
 }
 
 impl LeakReport {

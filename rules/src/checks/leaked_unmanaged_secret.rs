@@ -37,6 +37,10 @@ fn finding(leak: &LeakReport, subject: &str) -> Finding {
     let what = leak.detected.as_ref().map_or("A secret", |detected| detected.name.as_str());
     let preview = leak.detected.as_ref().and_then(|detected| detected.preview.as_deref());
     let preview = preview.map_or_else(String::new, |preview| format!(" ({preview}…)"));
+    let mut what = what.to_owned();
+    if let Some(first) = what.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
     let message = format!("{what}{preview} is {}.", places(&[leak]));
     let remedy = leak.detected.as_ref().map_or("", |detected| detected.remedy.as_str());
     let mut finding = Finding::new(&RULE, subject, message)
