@@ -123,6 +123,9 @@ pub(super) fn read(text: &[u8], end: usize, before: Option<u8>) -> Option<Linked
     {
         return Some(Linked { link: Link::Pair, at, closed, spaced: true, typed: false });
     }
+    if let Some(at) = next_line(cursor) {
+        return Some(Linked { link: Link::Pair, at, closed, spaced: true, typed: false });
+    }
     let link = operator(&mut cursor, closed, blanks)?;
     let after = cursor.blanks();
     if matches!(link, Link::Assign | Link::Colon | Link::Comma | Link::Call | Link::Arrow)
@@ -142,6 +145,15 @@ pub(super) fn read(text: &[u8], end: usize, before: Option<u8>) -> Option<Linked
         linked = Linked { link: Link::Assign, at, typed: true, ..linked };
     }
     Some(linked)
+}
+
+/// The start of the value on the line after the name, as in manifests: `- name: PASSWORD`, `value: …`.
+fn next_line(mut cursor: Cursor<'_>) -> Option<usize> {
+    let ends = matches!(cursor.peek(0), Some(b'\n' | b'\r'));
+    cursor.white();
+    let named = ends && cursor.eat("value:");
+    cursor.blanks();
+    named.then_some(cursor.at)
 }
 
 /// Steps over what closes a name: quotes, brackets, an index, emphasis.

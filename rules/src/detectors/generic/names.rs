@@ -1,6 +1,6 @@
 //! The names that secrets have, and the words around them that say what a value is for.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -266,10 +266,10 @@ pub(super) fn split(name: &[u8], mut word: impl FnMut(Range<usize>)) {
 }
 
 /// The groups of each word that is known.
-fn known() -> &'static HashMap<&'static [u8], u32> {
-    static KNOWN: OnceLock<HashMap<&'static [u8], u32>> = OnceLock::new();
+fn known() -> &'static BTreeMap<&'static [u8], u32> {
+    static KNOWN: OnceLock<BTreeMap<&'static [u8], u32>> = OnceLock::new();
     KNOWN.get_or_init(|| {
-        let mut known = HashMap::new();
+        let mut known = BTreeMap::new();
         for (group, words) in GROUPS {
             for word in words.split_ascii_whitespace() {
                 *known.entry(word.as_bytes()).or_insert(0) |= group;

@@ -60,6 +60,7 @@ const FORMS: &[(&str, &str)] = &[
     ("XML", "<password>{}</password>"),
     ("XML, attributes", r#"<add key="DbPassword" value="{}" />"#),
     ("Kubernetes", r#"{"name": "DB_PASSWORD", "value": "{}"}"#),
+    ("Kubernetes, YAML", "  - name: DB_PASSWORD\n    value: {}"),
     ("Property list", "<key>ApiKey</key>\n  <string>{}</string>"),
     ("Dockerfile", "ENV MYSQL_ROOT_PASSWORD={}"),
     ("Flag", "backup --password {} --verbose"),

@@ -65,8 +65,9 @@ pub(super) fn read(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Va
         return Some(value);
     }
     match link {
-        Link::Call | Link::Comma | Link::Compare | Link::Pair if !leads => None,
-        Link::Call | Link::Comma | Link::Compare => None,
+        Link::Pair if text[..at].ends_with(b">") => until(text, at, Quote::Tag, |byte| byte == b'<'),
+        Link::Pair if text[..at].ends_with(b": ") => bare(text, at, link, true),
+        Link::Call | Link::Comma | Link::Compare | Link::Pair => None,
         _ => bare(text, at, link, leads),
     }
 }
