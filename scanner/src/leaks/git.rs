@@ -4,6 +4,8 @@
 mod blobs;
 mod delta;
 mod each;
+#[doc(hidden)]
+pub mod fuzz;
 mod graph;
 mod history;
 mod inflate;

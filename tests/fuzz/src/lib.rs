@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
+mod git_pack;
 mod growth;
 mod planted;
 #[allow(clippy::duplicate_mod, reason = "another test has the same samples")]
@@ -23,6 +24,7 @@ use keytrail_rules::model::{AutoRotation, Facts, FingerprintKey, Key, Location, 
 use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
+pub use git_pack::git_pack;
 pub use growth::growth;
 
 /// A target: its name, and what it does with its bytes.
@@ -34,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("config", config),
     ("dotenv", dotenv),
     ("file_kinds", file_kinds),
+    ("git_pack", git_pack),
     ("growth", growth),
     ("reporters", reporters),
     ("rules", rules),
