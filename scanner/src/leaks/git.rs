@@ -4,6 +4,8 @@
 mod blobs;
 mod delta;
 mod each;
+#[doc(hidden)]
+pub mod fuzz;
 mod graph;
 mod history;
 mod inflate;
@@ -303,7 +305,7 @@ impl Repository {
             for tag in tags {
                 each.message(pack::Kind::Tag, tag);
             }
-            let commits = range::commits(each, commits, exclude);
+            let commits = range::commits(each, &commits, exclude);
             range::search(each, &commits, scan);
         })
     }

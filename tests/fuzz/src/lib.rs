@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
+mod git_pack;
 mod growth;
 mod known_values;
 mod leaks;
@@ -27,6 +28,7 @@ use keytrail_rules::model::{AutoRotation, Facts, FingerprintKey, Key, Location, 
 use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
+pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
@@ -41,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     ("config", config),
     ("dotenv", dotenv),
     ("file_kinds", file_kinds),
+    ("git_pack", git_pack),
     ("growth", growth),
     ("known_values", known_values),
     ("reporters", reporters),

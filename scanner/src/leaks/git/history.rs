@@ -86,7 +86,7 @@ impl<'a> Follower<'a> {
         for parent in parents.iter().skip(1).flatten() {
             added.retain(|(secret, path, _)| {
                 let blob = self.blob_at(*parent, path);
-                !blob.is_some_and(|blob| self.secrets[blob as usize].binary_search(secret).is_ok())
+                blob.is_none_or(|blob| self.secrets[blob as usize].binary_search(secret).is_err())
             });
         }
         if added.is_empty() {

@@ -52,7 +52,7 @@ pub(crate) fn sort_out<S: Search, I: Identify>(
 /// The commits that `include` leads to and `exclude` does not, parents first. What is not there is counted.
 pub(crate) fn commits<S: Search, I: Identify>(
     each: &mut Each<'_, S, I>,
-    include: Vec<ObjectId>,
+    include: &[ObjectId],
     exclude: Vec<ObjectId>,
 ) -> Vec<ObjectId> {
     let walked: Vec<Result<ObjectId, gix::Error>> =

@@ -18,8 +18,17 @@ const MAX_REFLOG: u64 = 256 << 20;
 pub(crate) struct Tip {
     /// What it leads to; of an annotated tag what that tags.
     pub(crate) id: ObjectId,
-    /// `refs/heads/main`, `HEAD`; nothing for an entry of a reflog.
+    /// `refs/heads/main`, `HEAD`; nothing for an entry of a reflog, and for what git notes in passing, as `ORIG_HEAD`.
     pub(crate) name: Option<String>,
+    /// Whether it leads to notes, whose files are named for the commits that they are about.
+    pub(crate) notes: bool,
+}
+
+impl Tip {
+    fn named(id: ObjectId, name: String) -> Self {
+        let is_told = name == "HEAD" || name.starts_with("refs/");
+        Self { id, notes: name.starts_with("refs/notes/"), name: Some(name).filter(|_| is_told) }
+    }
 }
 
 /// Everything that keeps objects alive: refs of every kind (branches, remotes, tags, notes, the stash, pull requests),
@@ -46,9 +55,9 @@ pub(crate) fn tips(repository: &Repository, gaps: &mut Vec<Gap>) -> Vec<Tip> {
         Err(error) => gaps.push(broken(format!("the refs cannot be read: {error}"))),
     }
     if let Some(id) = git.head().ok().and_then(|head| head.id()) {
-        tips.push(Tip { id: id.detach(), name: Some("HEAD".into()) });
+        tips.push(Tip::named(id.detach(), "HEAD".into()));
     }
-    tips.extend(logged(git.common_dir()).into_iter().map(|id| Tip { id, name: None }));
+    tips.extend(logged(git.common_dir()).into_iter().map(|(id, notes)| Tip { id, name: None, notes }));
     tips.sort_unstable();
     tips.dedup();
     tips
@@ -66,15 +75,15 @@ fn read(reference: gix::Result<gix::Reference<'_>>) -> gix::Result<Vec<Tip>> {
     let id = match reference.peel_to_id() {
         Ok(id) => id.detach(),
         // A shallow or partial clone may lack what a tag tags.
-        Err(_) => return Ok(direct.map(|id| Tip { id, name: Some(name) }).into_iter().collect()),
+        Err(_) => return Ok(direct.map(|id| Tip::named(id, name)).into_iter().collect()),
     };
     // The tag itself is searched too.
-    let tag = direct.filter(|direct| *direct != id).map(|id| Tip { id, name: None });
-    Ok(tag.into_iter().chain([Tip { id, name: Some(name) }]).collect())
+    let tag = direct.filter(|direct| *direct != id).map(|id| Tip { id, name: None, notes: false });
+    Ok(tag.into_iter().chain([Tip::named(id, name)]).collect())
 }
 
-/// The ids in all reflogs, and in the `HEAD`s of worktrees.
-fn logged(git: &Path) -> Vec<ObjectId> {
+/// The ids in all reflogs, with whether the log is of notes, and in the `HEAD`s of worktrees.
+fn logged(git: &Path) -> Vec<(ObjectId, bool)> {
     let mut ids = Vec::new();
     let logs = |folder: &Path| walkdir::WalkDir::new(folder).follow_links(false).max_depth(64).into_iter().flatten();
     let worktrees: Vec<_> = git.join("worktrees").read_dir().into_iter().flatten().flatten().collect();
@@ -83,13 +92,14 @@ fn logged(git: &Path) -> Vec<ObjectId> {
         // Each line begins with the id before and the id after.
         let text = bounded(log.path());
         let words = text.split(|byte| *byte == b'\n').flat_map(|line| line.splitn(3, |byte| *byte == b' ').take(2));
-        ids.extend(words.filter_map(|hex| ObjectId::from_hex(hex).ok()));
+        let notes = shown(log.path()).contains("/logs/refs/notes/");
+        ids.extend(words.filter_map(|hex| Some((ObjectId::from_hex(hex).ok()?, notes))));
         ids.sort_unstable();
         ids.dedup();
     }
     let heads = worktrees.iter().map(|one| bounded(&one.path().join("HEAD")));
-    ids.extend(heads.filter_map(|head| ObjectId::from_hex(head.trim_ascii()).ok()));
-    ids.retain(|id| !id.is_null());
+    ids.extend(heads.filter_map(|head| Some((ObjectId::from_hex(head.trim_ascii()).ok()?, false))));
+    ids.retain(|(id, _)| !id.is_null());
     ids
 }
 

@@ -84,8 +84,7 @@ impl Resolver<'_> {
         let trees = Trees::read(objects, self.repository.git.object_hash(), &wanted, threads, losses);
         let (secrets, keys) = history::number_secrets(blobs);
         let reached = self.graph.reached(self.tips.iter().filter_map(|tip| self.graph.find(&tip.id)));
-        let is_note = |tip: &&Tip| tip.name.as_ref().is_some_and(|name| name.starts_with("refs/notes/"));
-        let files = self.tips.iter().filter(|tip| !is_note(tip));
+        let files = self.tips.iter().filter(|tip| !tip.notes);
         let in_files = self.graph.reached(files.filter_map(|tip| self.graph.find(&tip.id)));
         let mut follower = Follower::new(self.graph, &trees, &secrets);
         follower.follow(&self.graph.parents_first(&reached));

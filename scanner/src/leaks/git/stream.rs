@@ -33,7 +33,8 @@ pub(crate) fn search<S: Search, I: Identify>(
     // What a hit depends on lies no farther than this on either side of its first byte; and a byte more, to see that
     // it does not end where the window does.
     let overlap = 2 * search.reach() + 2;
-    let mut window = vec![0; WINDOW.max(4 * overlap)];
+    let most = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
+    let mut window = vec![0; WINDOW.max(4 * overlap).min(most)];
     let (mut start, mut held) = (0_u64, 0_usize);
     let mut lines = Lines { line: 1, column: 1 };
     let mut hits: Vec<Hit> = Vec::new();

@@ -88,7 +88,7 @@ impl Search for Toy {
 
     fn settle(&self, hits: &mut Vec<Hit>) {
         let rank = |hit: &Hit| (!matches!(hit.found, Found::Known(_)), std::cmp::Reverse(hit.value.len()), hit.found);
-        hits.sort_by(|a, b| (rank(a), a.value.start).cmp(&(rank(b), b.value.start)));
+        hits.sort_by_key(|hit| (rank(hit), hit.value.start));
         let mut kept: Vec<Hit> = Vec::new();
         for hit in hits.drain(..) {
             let overlaps = |other: &Hit| hit.value.start < other.value.end && other.value.start < hit.value.end;
