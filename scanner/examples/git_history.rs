@@ -1,5 +1,6 @@
 //! Measures the walk through packs: `git_history inflate PATH` inflates each entry once, `git_history blobs PATH` only
-//! those that blobs are made of, `git_history scan PATH [THREADS]` searches the history for a few literals.
+//! those that blobs are made of, `git_history scan PATH [THREADS [-v]]` searches the history for a few literals,
+//! `git_history staged PATH` the index, `git_history range PATH 1 RANGE` some commits.
 
 use std::io::Write;
 use std::ops::Range;
@@ -81,7 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [mode, path, rest @ ..] = &arguments[..] else { return Err("git_history MODE PATH [THREADS]".into()) };
     let mut out = std::io::stdout();
-    if mode != "scan" {
+    if mode == "inflate" || mode == "blobs" {
         let folder = [".git/objects/pack", "objects/pack"].map(|below| PathBuf::from(path).join(below));
         for entry in folder.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
             if entry.path().extension().is_some_and(|end| end == "pack") {
@@ -102,7 +103,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(threads) = rest.first() {
         options.threads = threads.parse()?;
     }
-    let scan = Repository::open(Path::new(path))?.scan(&search, &identify, &options);
+    let repository = Repository::open(Path::new(path))?;
+    let scan = match mode.as_str() {
+        "staged" => repository.scan_staged(&search, &identify, &options),
+        "range" => {
+            repository.scan_range(rest.last().map_or("HEAD~1..HEAD", String::as_str), &search, &identify, &options)?
+        }
+        _ => repository.scan(&search, &identify, &options),
+    };
     let secrets = scan.occurrences.iter().map(|one| one.secret).collect::<std::collections::BTreeSet<_>>().len();
     writeln!(
         out,
@@ -116,7 +124,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for gap in &scan.gaps {
         writeln!(out, "gap: {}: {}", gap.source, gap.message)?;
     }
-    if rest.len() > 1 {
+    if rest.last().is_some_and(|last| last == "-v") {
         for one in &scan.occurrences {
             let commit = one.commit.as_ref().map_or("-", |commit| &commit.id);
             let Occurrence { medium, path, position, first, in_head, .. } = one;
