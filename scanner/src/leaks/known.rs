@@ -8,7 +8,7 @@ use keytrail_rules::detectors::import::import;
 use keytrail_rules::detectors::{Detectors, Family, Spec};
 use keytrail_rules::inventory::Inventory;
 use keytrail_rules::known_values::{KnownValues, Searchable};
-use keytrail_rules::model::{Fingerprint, FingerprintKey, Gap, GapReason, Location, Searched, Secret, VersionValue};
+use keytrail_rules::model::{Fingerprint, FingerprintKey, Searched, Secret, VersionValue};
 use keytrail_rules::searcher::Searcher;
 use sha2::{Digest, Sha256};
 

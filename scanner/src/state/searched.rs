@@ -94,7 +94,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn the_commits_of_a_search_are_those_of_its_last_record() {
         let folder = tempfile::tempdir().expect("a folder");
-        let open = || State::open(&StateConfig::default(), folder.path(), Mode::ReadWrite);
+        let config = StateConfig::default();
+        let open = || State::open(&config, folder.path(), Mode::ReadWrite);
         let state = open().await.expect("a state").expect("one that is there");
         let (one, other) = (SearchId::new("repository", "detectors 1"), SearchId::new("repository", "detectors 2"));
         assert!(state.searched(&one).await.expect("rows").is_empty());
