@@ -99,7 +99,17 @@ fn no_output_is_left_out_and_a_dash_is_standard_output() {
 fn the_plan_stays_out_of_a_report_for_programs() {
     let folder = tree([("secret.yaml", MANIFEST)]);
     let scan = |args: &[&str]| {
-        let fix = ["scan", "--fix", "--dry-run", "--fail-on", "never", "--as-of", "2026-06-01"];
+        let fix = [
+            "scan",
+            "--only",
+            "inventory,cadence",
+            "--fix",
+            "--dry-run",
+            "--fail-on",
+            "never",
+            "--as-of",
+            "2026-06-01",
+        ];
         Keytrail::new(folder.path()).args([&fix, args].concat()).run()
     };
     let table = scan(&["-f", "table"]);
@@ -192,7 +202,8 @@ fn init_writes_a_config_that_scans_the_same() {
         ("notes.md", "No table here.\n"),
     ];
     let folder = tree(files);
-    let scan = || Keytrail::new(folder.path()).args(["scan", "--format", "json", "--as-of", "2026-06-01"]).run().json();
+    let args = ["scan", "--only", "inventory,cadence", "--format", "json", "--as-of", "2026-06-01"];
+    let scan = || Keytrail::new(folder.path()).args(args).run().json();
     let before = scan();
     let out = Keytrail::new(folder.path()).args(["init"]).run();
     assert_eq!(out.status, Some(0), "{}", out.stderr);

@@ -9,7 +9,8 @@ use crate::checks::{Context, Facet, RULES, Rule};
 use crate::inventory::{Inventory, Item, ItemId};
 use crate::leaks::{self, LeakReport};
 use crate::model::{
-    Class, CopyKind, Environment, Finding, Gap, Key, Location, Place, ScopeEntry, Searched, Severity, Snapshot, Time,
+    Class, CopyKind, Environment, Finding, Gap, GapReason, Key, Location, Place, ScopeEntry, Searched, Severity,
+    Snapshot, Time,
 };
 use crate::policy::Policy;
 use crate::value::Shape;
@@ -274,7 +275,7 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         items,
         leaks,
         searched: snapshot.facts.searched.clone(),
-        gaps: sorted(&snapshot.facts.gaps),
+        gaps: gaps(&snapshot.facts.gaps),
         findings,
         summary: Summary {
             variables: inventory.items.values().filter(|item| !item.is_secret).count() as u64,
@@ -311,6 +312,17 @@ fn sort(findings: &mut Vec<Finding>) {
     });
     let mut seen = BTreeSet::new();
     findings.retain(|finding| seen.insert(finding.fingerprint.clone()));
+}
+
+/// Each gap once. What two readers of one file both could not reach is one gap, in the words of the first.
+fn gaps(all: &[Gap]) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = sorted(all);
+    gaps.dedup_by(|second, first| {
+        let unread = matches!(first.reason, GapReason::Unreachable | GapReason::PermissionDenied);
+        let same = |gap: &Gap| (gap.source.clone(), gap.reason, gap.location.clone(), gap.place.clone());
+        unread && first.location.is_some() && same(first) == same(second)
+    });
+    gaps
 }
 
 fn sorted<'a, T: Ord + Clone + 'a>(list: impl IntoIterator<Item = &'a T>) -> Vec<T> {

@@ -20,6 +20,7 @@ use super::contents::{Contents, Input};
 use super::stream::{Ended, Live};
 use super::{Position, Progress, Sink};
 use crate::source::open_regular;
+use crate::state;
 
 /// How files are searched.
 pub struct Options<'o> {
@@ -93,7 +94,9 @@ fn search_folder<S: Search>(search: &S, root: &Path, name: &str, options: &Optio
         .parents(ignored)
         .follow_links(false)
         .threads(options.threads.max(1))
-        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
+        .filter_entry(|entry| {
+            entry.depth() == 0 || !(entry.file_name() == ".git" || entry.file_name() == state::FOLDER)
+        })
         .build_parallel();
     let sink = Mutex::new(sink);
     walk.run(|| {
@@ -127,9 +130,9 @@ fn search_entry<S: Search>(
         let gap = Gap::at(
             Location::of_file(&path),
             GapReason::Unreachable,
-            "the symbolic link leads out of the searched folder, and is not followed",
+            "the symbolic link leads out of the scanned folder, and is not followed",
         );
-        sink.gap(gap.hint("search the folder that it leads to"));
+        sink.gap(gap.hint("scan the folder that it leads to"));
     }
 }
 
@@ -154,7 +157,10 @@ fn search_file<S: Search>(
         (Ok(None), _) => Ok(()),
         (Err(error), _) => Err(error),
     };
-    if let Err(error) = searched {
+    // A file that is gone since the folder was listed holds nothing any more.
+    if let Err(error) = searched
+        && error.kind() != io::ErrorKind::NotFound
+    {
         sink.gap(unreadable(name, "the file", &error));
     }
 }

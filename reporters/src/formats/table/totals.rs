@@ -41,7 +41,11 @@ impl Page<'_> {
         };
         let as_of = self.report.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let tool = &self.report.tool;
-        let is_leak_scan = self.report.items.is_empty() && self.report.searched.is_some();
+        // A search for leaks alone looks for no secrets that there should be.
+        let searches = ["files", "git-history"];
+        let is_leak_scan = self.report.searched.is_some()
+            && self.report.items.is_empty()
+            && self.report.scope.iter().all(|scope| searches.contains(&scope.kind.as_str()));
         let secrets = || number_of(self.report.items.len() as u64, statuses);
         let parts = [
             (!is_leak_scan).then(|| self.total("Secrets", &secrets(), HEADING)),
