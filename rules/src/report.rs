@@ -314,13 +314,15 @@ fn sort(findings: &mut Vec<Finding>) {
     findings.retain(|finding| seen.insert(finding.fingerprint.clone()));
 }
 
-/// Each gap once. What two readers of one file both could not reach is one gap, in the words of the first.
+/// Each gap once. What two readers both could not reach is one gap, in the words of the first.
 fn gaps(all: &[Gap]) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = sorted(all);
     gaps.dedup_by(|second, first| {
         let unread = matches!(first.reason, GapReason::Unreachable | GapReason::PermissionDenied);
-        let same = |gap: &Gap| (gap.source.clone(), gap.reason, gap.location.clone(), gap.place.clone());
-        unread && first.location.is_some() && same(first) == same(second)
+        // The first line stands for the file as a whole.
+        let line = |gap: &Gap| gap.location.clone().filter(|location| *location != Location::of_file(&gap.source));
+        let same = |gap: &Gap| (gap.source.clone(), gap.reason, line(gap), gap.place.clone());
+        unread && first.place.is_none() && same(first) == same(second)
     });
     gaps
 }
