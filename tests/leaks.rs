@@ -148,7 +148,10 @@ fn only_what_is_staged_is_searched_for_a_hook() {
     let out = leaks(path, &["--staged"]);
     assert_eq!(out.status, Some(1), "{}", out.stderr);
     let leak = only(&out);
-    assert_eq!((&leak["location"]["file"], &leak["occurrences"][0]["medium"]), (&"staged.py".into(), &"git-index".into()));
+    assert_eq!(
+        (&leak["location"]["file"], &leak["occurrences"][0]["medium"]),
+        (&"staged.py".into(), &"git-index".into())
+    );
     git(path, "2026-01-02", &["reset", "-q"]);
     assert_eq!(leaks(path, &["--staged"]).status, Some(0));
 }
@@ -251,10 +254,7 @@ fn what_is_allowed_or_accepted_does_not_count() {
         .find(|finding| finding.get("exception").is_none())
         .expect("one that counts")
         .clone();
-    let accept = format!(
-        "[[leaks.accept]]\nfingerprint = {}\nreason = \"revoked\"\n",
-        finding["fingerprint"]
-    );
+    let accept = format!("[[leaks.accept]]\nfingerprint = {}\nreason = \"revoked\"\n", finding["fingerprint"]);
     write(folder.path(), "keytrail.toml", &accept);
     let out = leaks(folder.path(), &[]);
     assert_eq!((out.status, counting(&out.json())), (Some(0), 0), "{}", out.stderr);
@@ -297,7 +297,8 @@ fn a_scan_marks_the_item_of_a_leaked_value_as_compromised_and_plans_its_rotation
     let items = report["items"].as_array().expect("items");
     let item = items.iter().find(|item| item["id"] == "SHOP_DB_PASSWORD").expect("the item");
     assert_eq!(item["status"], "compromised", "{report:#}");
-    let found = report["findings"].as_array().expect("findings").iter().any(|one| one["rule"] == "leaked-current-value");
+    let found =
+        report["findings"].as_array().expect("findings").iter().any(|one| one["rule"] == "leaked-current-value");
     assert!(found, "{report:#}");
     assert!(scan(&["--fix", "--dry-run"]).stdout.contains("SHOP_DB_PASSWORD"));
     let without = scan(&["--only", "inventory,cadence", "--format", "json"]).json();

@@ -358,7 +358,7 @@ fn leaks() -> Vec<LeakReport> {
         }),
         medium,
         location: Location { file: "src/db.py".into(), line: 7, start_column: 3, end_column: 9 },
-        present: at % 2 == 0,
+        present: at.is_multiple_of(2),
         allowed: (at == 1).then(|| "a test value".into()),
     };
     let occurrences: Vec<Occurrence> = media().into_iter().enumerate().map(|(at, medium)| place(at, medium)).collect();

@@ -19,8 +19,8 @@ pub mod model;
 pub mod policy;
 pub mod report;
 pub mod search;
-mod simd;
 pub mod searcher;
+mod simd;
 pub mod text;
 pub mod value;
 

@@ -78,7 +78,12 @@ fn read_file(kind: &FileKind, content: &[u8]) -> Facts {
     let facts = inventory::read(
         kind,
         &file,
-        &Reader { key: &FingerprintKey::new([7; 32]), generated: true, as_of: chrono::DateTime::UNIX_EPOCH, known: None },
+        &Reader {
+            key: &FingerprintKey::new([7; 32]),
+            generated: true,
+            as_of: chrono::DateTime::UNIX_EPOCH,
+            known: None,
+        },
     );
     let lines = u32::try_from(file.text().lines().count()).unwrap_or(u32::MAX).max(1);
     let in_file = |at: &Location| at.file == path && at.line >= 1 && at.line <= lines;
