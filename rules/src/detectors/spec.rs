@@ -104,7 +104,7 @@ pub enum Target {
     Secret,
     /// The whole match, with what stands around the secret.
     Match,
-    /// The line, or [`LINE_CONTEXT`] bytes on either side of the match where it is long.
+    /// The line, or 120 bytes on either side of the match where it is long.
     Line,
 }
 
