@@ -16,6 +16,8 @@ pub(super) struct Opening {
     sets: Vec<Set>,
     /// The shortest match in bytes.
     least: usize,
+    /// A byte that is rare and in every match, if there is one.
+    mark: Option<u8>,
 }
 
 /// A set of bytes, a bit each.
@@ -30,7 +32,7 @@ impl Opening {
         let mut at_places = [Set::default(); LENGTH];
         collect(&hir, 1, &mut at_places);
         let least = hir.properties().minimum_len().unwrap_or(0);
-        let mut opening = Self { places: Vec::new(), sets: Vec::new(), least };
+        let mut opening = Self { places: Vec::new(), sets: Vec::new(), least, mark: mark(&hir) };
         for set in &at_places[..least.min(LENGTH)] {
             let known = opening.sets.iter().position(|known| known == set);
             opening.places.push(known.unwrap_or(opening.sets.len()) as u8);
@@ -46,7 +48,20 @@ impl Opening {
         let admits = |(set, byte): (&u8, &u8)| {
             self.sets.get(usize::from(*set)).is_none_or(|set| set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1)
         };
-        text.len() >= self.least && self.places.iter().zip(text).skip(known).all(admits)
+        text.len() >= self.least
+            && self.places.iter().zip(text).skip(known).all(admits)
+            && self.mark.is_none_or(|mark| memchr::memchr(mark, text).is_some())
+    }
+}
+
+/// A mark that is rare in text and that every match has.
+fn mark(hir: &Hir) -> Option<u8> {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.iter().copied().find(|byte| b"@#$%&*+?^|~!".contains(byte)),
+        HirKind::Capture(capture) => mark(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().find_map(mark),
+        HirKind::Repetition(repetition) if repetition.min > 0 => mark(&repetition.sub),
+        _ => None,
     }
 }
 

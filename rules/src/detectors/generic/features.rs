@@ -196,8 +196,10 @@ fn place(row: &mut Row, text: &[u8], candidate: &Candidate) {
     row.flag(value.fallback);
     row.flag(value.template);
     row.flag(candidate.leads);
-    let before = text[..candidate.name.start].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let rest = text[value.range.end..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let before = &text[..candidate.name.start];
+    let before = &before[memchr::memrchr(b'\n', before).map_or(0, |end| end + 1)..];
+    let rest = &text[value.range.end..];
+    let rest = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
     let start = candidate.name.start - before.len();
     let line = &text[start..value.range.end + rest.len()];
     static WORDS: OnceLock<Phrases> = OnceLock::new();
