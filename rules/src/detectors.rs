@@ -5,6 +5,7 @@
 
 mod about;
 mod analyse;
+mod around;
 mod checksum;
 mod compiled;
 mod examine;
@@ -15,6 +16,7 @@ pub mod generic;
 pub mod import;
 mod named;
 mod names;
+mod opening;
 mod prefilter;
 pub mod programmed;
 mod rarity;
@@ -27,8 +29,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use around::Around;
 use compiled::Compiled;
 use examine::Place;
+use opening::Opening;
 use prefilter::Prefilter;
 
 pub use crate::model::Severity;
@@ -56,14 +60,17 @@ const PROGRAMMED: &[&dyn Programmed] = &[&generic::Generic];
 pub struct Detectors {
     entries: Vec<Entry>,
     prefilter: Prefilter,
-    /// Of each literal of the prefilter, in its order: how long it is, and which entry it belongs to.
-    owners: Vec<(u32, u32)>,
+    /// The entries of each literal of the prefilter, one after another.
+    owners: Vec<u32>,
+    /// Where those of each literal start, and where the last end.
+    owned: Vec<u32>,
     /// The detectors without literals.
     slow: Vec<u32>,
 }
 
 struct Entry {
     kind: Kind,
+    opening: OnceLock<Opening>,
     compiled: OnceLock<Option<Compiled>>,
 }
 
@@ -75,7 +82,7 @@ enum Kind {
 
 impl Entry {
     fn new(kind: Kind) -> Self {
-        Self { kind, compiled: OnceLock::new() }
+        Self { kind, opening: OnceLock::new(), compiled: OnceLock::new() }
     }
 
     fn spec(&self) -> Option<&Spec> {
@@ -115,6 +122,21 @@ impl Entry {
     /// tested, others are compiled before they are taken in.
     fn compiled(&self) -> Option<&Compiled> {
         self.compiled.get_or_init(|| self.spec().and_then(|spec| Compiled::new(spec).ok())).as_ref()
+    }
+
+    fn is_named(&self) -> bool {
+        self.spec().is_some_and(|spec| matches!(spec.matcher, Matcher::Named { .. }))
+    }
+
+    /// Whether there may be something at a place; cheap.
+    fn admits(&self, place: Place<'_>, after: usize, around: &mut Around) -> bool {
+        self.spec().is_none_or(|spec| {
+            let opening = self.opening.get_or_init(|| match &spec.matcher {
+                Matcher::Token { regex, .. } => Opening::new(regex),
+                Matcher::Named { value, .. } => Opening::new(value),
+            });
+            around.admits(place, after, spec, opening)
+        })
     }
 
     /// Reports what is at a place, with what became of it.
@@ -169,12 +191,11 @@ impl Detectors {
 
     fn assemble(entries: Vec<Entry>) -> Self {
         let numbered = || (0_u32..).zip(&entries);
-        let prefilter = Prefilter::new(entries.iter().flat_map(Entry::literals));
-        let owners = numbered()
-            .flat_map(|(index, entry)| entry.literals().iter().map(move |literal| (literal.text.len() as u32, index)))
-            .collect();
+        let (prefilter, numbers) = Prefilter::new(entries.iter().flat_map(Entry::literals));
+        let all = numbered().flat_map(|(index, entry)| entry.literals().iter().map(move |_| index));
+        let (owners, owned) = group(prefilter.len(), &numbers, all);
         let slow = numbered().filter(|(_, entry)| entry.literals().is_empty()).map(|(index, _)| index).collect();
-        Self { entries, prefilter, owners, slow }
+        Self { entries, prefilter, owners, owned, slow }
     }
 
     /// How many detectors there are. Their indices run from 0.
@@ -242,16 +263,31 @@ impl Detectors {
     /// How many places of a text a detector looks at more closely.
     pub fn places(&self, text: &[u8]) -> usize {
         let mut places = 0;
-        self.prefilter.scan(text, 0..text.len(), &mut |_, _| places += 1);
+        self.prefilter.scan(text, 0..text.len(), &mut |literal, _| places += self.owners(literal).len());
         places
     }
 
+    /// The detectors that a literal belongs to.
+    fn owners(&self, literal: u32) -> &[u32] {
+        let literal = literal as usize;
+        &self.owners[self.owned[literal] as usize..self.owned[literal + 1] as usize]
+    }
+
     /// Looks at one place for one detector, and adds what it finds where that meets `changed`.
-    fn look(&self, place: Place<'_>, detector: u32, changed: &Range<usize>, out: &mut Hits) {
+    fn look(&self, place: Place<'_>, detector: u32, changed: &Range<usize>, around: &mut Around, out: &mut Hits) {
         let entry = &self.entries[detector as usize];
         let (before, after) = entry.reach();
         // The cheap bound first: most literals beside a small change are met in vain.
         if place.at > changed.end.saturating_add(before) || place.at.saturating_add(after) < changed.start {
+            return;
+        }
+        // What a token is refused for stands so near that whoever changes it looks here again.
+        if !entry.admits(place, after, around) {
+            if after > MARGIN && entry.is_named() {
+                let end = place.at + place.length + around::DEPENDS;
+                let depends = place.at.saturating_sub(before)..end.min(place.text.len());
+                out.long.push(LongAnchor { at: place.at, detector, depends });
+            }
             return;
         }
         let window = examine::window(place, before, after);
@@ -264,6 +300,26 @@ impl Detectors {
             out.long.push(LongAnchor { at: place.at, detector, depends: window });
         }
     }
+}
+
+/// The owners of each of `count` literals, one after another, and where those of each start: `numbers` and `all` are
+/// the literal and the owner of each pair.
+fn group(count: usize, numbers: &[u32], all: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<u32>) {
+    let mut ends = vec![0; count + 1];
+    numbers.iter().for_each(|number| ends[*number as usize] += 1);
+    let mut sum = 0;
+    for end in &mut ends {
+        sum += *end;
+        *end = sum;
+    }
+    let (mut owners, mut starts) = (vec![0; numbers.len()], ends);
+    let pairs: Vec<(u32, u32)> = numbers.iter().copied().zip(all).collect();
+    for (number, owner) in pairs.into_iter().rev() {
+        let start = &mut starts[number as usize];
+        *start -= 1;
+        owners[*start as usize] = owner;
+    }
+    (owners, starts)
 }
 
 impl fmt::Debug for Detectors {
@@ -285,9 +341,12 @@ impl Search for Detectors {
 
     fn search(&self, text: &[u8], changed: Range<usize>, _: &mut (), out: &mut Hits) {
         let starts = changed.start.saturating_sub(MARGIN)..changed.end.saturating_add(MARGIN + 1).min(text.len());
+        let mut around = Around::default();
         self.prefilter.scan(text, starts.clone(), &mut |literal, at| {
-            let (length, detector) = self.owners[literal as usize];
-            self.look(Place { text, at, length: length as usize }, detector, &changed, out);
+            let place = Place { text, at, length: self.prefilter.length(literal) };
+            for detector in self.owners(literal) {
+                self.look(place, *detector, &changed, &mut around, out);
+            }
         });
         for detector in &self.slow {
             let entry = &self.entries[*detector as usize];
@@ -313,7 +372,7 @@ impl Search for Detectors {
         };
         for literal in entry.literals().iter().filter(stands) {
             let place = Place { text, at: anchor.at, length: literal.text.len() };
-            self.look(place, anchor.detector, &(anchor.at..anchor.at), out);
+            self.look(place, anchor.detector, &(anchor.at..anchor.at), &mut Around::default(), out);
         }
     }
 

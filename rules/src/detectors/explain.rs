@@ -26,25 +26,9 @@ impl Detectors {
     pub fn explain(&self, text: &[u8], only: Option<u32>) -> Vec<Trace> {
         let mut traces = Vec::new();
         self.prefilter.scan(text, 0..text.len(), &mut |literal, at| {
-            let (length, detector) = self.owners[literal as usize];
-            if only.is_some_and(|only| only != detector) {
-                return;
-            }
-            let entry = &self.entries[detector as usize];
-            let (before, after) = entry.reach();
-            let place = Place { text, at, length: length as usize };
-            let window = examine::window(place, before, after);
-            let first = traces.len();
-            entry.examine(place, &window, &mut |value, verdict| {
-                traces.push(Trace { detector, at, value, verdict, notes: Vec::new() });
-            });
-            if let Kind::Programmed(programmed) = entry.kind {
-                if traces.len() == first {
-                    let value = at..at + place.length;
-                    traces.push(Trace { detector, at, value, verdict: Verdict::NoMatch, notes: Vec::new() });
-                }
-                let notes = &mut traces[first].notes;
-                programmed.explain(&text[window.clone()], at - window.start, &mut |line| notes.push(line));
+            let place = Place { text, at, length: self.prefilter.length(literal) };
+            for &detector in self.owners(literal).iter().filter(|owner| only.is_none_or(|only| only == **owner)) {
+                self.trace(place, detector, &mut traces);
             }
         });
         for detector in self.slow.iter().copied().filter(|detector| only.is_none_or(|only| only == *detector)) {
@@ -58,5 +42,24 @@ impl Detectors {
         traces.sort_by_key(|trace| (trace.at, trace.detector, trace.value.start));
         traces.dedup();
         traces
+    }
+
+    /// Adds what becomes of one place in one detector.
+    fn trace(&self, place: Place<'_>, detector: u32, traces: &mut Vec<Trace>) {
+        let entry = &self.entries[detector as usize];
+        let (before, after) = entry.reach();
+        let (at, window) = (place.at, examine::window(place, before, after));
+        let first = traces.len();
+        entry.examine(place, &window, &mut |value, verdict| {
+            traces.push(Trace { detector, at, value, verdict, notes: Vec::new() });
+        });
+        if let Kind::Programmed(programmed) = entry.kind {
+            if traces.len() == first {
+                let value = at..at + place.length;
+                traces.push(Trace { detector, at, value, verdict: Verdict::NoMatch, notes: Vec::new() });
+            }
+            let notes = &mut traces[first].notes;
+            programmed.explain(&place.text[window.clone()], at - window.start, &mut |line| notes.push(line));
+        }
     }
 }

@@ -12,6 +12,7 @@ mod letters;
 mod link;
 mod model;
 mod names;
+mod phrases;
 mod shape;
 mod value;
 
@@ -55,14 +56,32 @@ pub fn is_keyword(text: &[u8], at: usize) -> bool {
 
 /// Reads and judges what stands near the literal at `at`.
 pub fn judge(window: &[u8], at: usize) -> Option<Judged> {
+    with_line_end(window, at, judge_whole)
+}
+
+/// Calls `judge` with the window, or, where the text ends in it, with the window and a line end.
+fn with_line_end<T>(window: &[u8], at: usize, judge: impl Fn(&[u8], usize) -> Option<T>) -> Option<T> {
     if window.len() - at >= AFTER {
-        return judge_whole(window, at);
+        return judge(window, at);
     }
     // The text ends here: a line end in its place ends the last value.
     let mut whole = [b'\n'; BEFORE + AFTER + 1];
     let room = whole.get_mut(..window.len())?;
     room.copy_from_slice(window);
-    judge_whole(&whole[..window.len() + 1], at)
+    judge(&whole[..window.len() + 1], at)
+}
+
+/// The secret near the literal at `at`: what [`judge`] finds to be one, without the reasons.
+fn secret(window: &[u8], at: usize) -> Option<Range<usize>> {
+    let candidate = candidate::find(window, at)?;
+    let mut decoded = [0_u8; AFTER];
+    let secret = filters::inner(window, &candidate, &mut decoded);
+    if filters::drop(window, secret, &candidate).is_some() {
+        return None;
+    }
+    let model = model::model();
+    let features = features::collect(window, &candidate, secret, model);
+    model.accepts(&features.values).then_some(candidate.value.range)
 }
 
 fn judge_whole(window: &[u8], at: usize) -> Option<Judged> {
@@ -121,8 +140,8 @@ impl Programmed for Generic {
     }
 
     fn examine(&self, window: &[u8], at: usize, found: &mut dyn FnMut(Range<usize>)) {
-        if let Some(judged) = judge(window, at).filter(Judged::is_secret) {
-            found(judged.candidate.value.range);
+        if let Some(value) = with_line_end(window, at, secret) {
+            found(value);
         }
     }
 

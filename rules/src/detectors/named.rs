@@ -66,7 +66,7 @@ fn next_word(text: &[u8], start: usize, end: usize) -> usize {
 }
 
 /// The name that the literal is a part of.
-fn name_around(text: &[u8], literal: Range<usize>, window: &Range<usize>) -> Range<usize> {
+pub(super) fn name_around(text: &[u8], literal: Range<usize>, window: &Range<usize>) -> Range<usize> {
     let first = literal.start.saturating_sub(NAME_LENGTH).max(window.start);
     let last = (literal.end + NAME_LENGTH).min(window.end);
     let before = text[first..literal.start].iter().rev().take_while(|byte| is_name_byte(**byte)).count();

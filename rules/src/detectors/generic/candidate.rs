@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::link::{self, Cursor, Link, Linked};
 use super::names::{self, Kind};
 use super::value::{self, Quote, Value};
@@ -54,7 +56,7 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Candidate> {
 
 /// Whether nothing but marks, list signs and words that assign stand before a name on its line.
 fn leads(before: &[u8]) -> bool {
-    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = &before[memchr::memrchr(b'\n', before).map_or(0, |end| end + 1)..];
     let words = [&b"export"[..], b"set", b"env", b"arg", b"-e", b"local", b"readonly", b"declare"];
     line.split(|byte| matches!(byte, b' ' | b'\t')).all(|word| {
         word.iter().all(u8::is_ascii_punctuation) || words.iter().any(|known| word.eq_ignore_ascii_case(known))
@@ -65,7 +67,7 @@ fn leads(before: &[u8]) -> bool {
 fn follows_login(before: &[u8]) -> bool {
     let tail = before[before.len().saturating_sub(80)..].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let starts = [&b"\\set "[..], b"setenv ", b"ENV ", b"ARG "];
-    starts.iter().any(|word| tail.starts_with(word)) || tail.windows(6).any(|part| part == b"login ")
+    starts.iter().any(|word| tail.starts_with(word)) || memmem::find(tail, b"login ").is_some()
 }
 
 /// The value without the scheme of an `Authorization` header; `None` where the scheme is a keyword of its own.

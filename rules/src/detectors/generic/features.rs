@@ -1,8 +1,11 @@
 //! What the forest is told of a candidate.
 
+use std::sync::OnceLock;
+
 use super::candidate::Candidate;
 use super::model::Model;
 use super::names::{self, Kind};
+use super::phrases::Phrases;
 use super::shape::{self, Shape};
 
 /// How many numbers there are.
@@ -193,14 +196,17 @@ fn place(row: &mut Row, text: &[u8], candidate: &Candidate) {
     row.flag(value.fallback);
     row.flag(value.template);
     row.flag(candidate.leads);
-    let before = text[..candidate.name.start].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let rest = text[value.range.end..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let before = &text[..candidate.name.start];
+    let before = &before[memchr::memrchr(b'\n', before).map_or(0, |end| end + 1)..];
+    let rest = &text[value.range.end..];
+    let rest = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
     let start = candidate.name.start - before.len();
     let line = &text[start..value.range.end + rest.len()];
-    let has =
-        |words: &[&[u8]]| words.iter().any(|word| line.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)));
-    row.flag(has(TESTS));
-    row.flag(has(CODE));
+    static WORDS: OnceLock<Phrases> = OnceLock::new();
+    let met = WORDS.get_or_init(|| Phrases::new(TESTS.iter().chain(CODE))).met(line);
+    let tests = (1 << TESTS.len()) - 1;
+    row.flag(met & tests != 0);
+    row.flag(met & !tests != 0);
     let lead = before.trim_ascii_start();
     row.push(match lead.first() {
         Some(b'#') => 1,

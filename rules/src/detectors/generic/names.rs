@@ -86,6 +86,24 @@ const KEYWORDS: &[(&str, Kind)] = &[
     ("docker login", Kind::Command),
 ];
 
+/// Of each keyword its first four bytes, as [`head`] folds them.
+const HEADS: [u32; KEYWORDS.len()] = {
+    let mut heads = [0; KEYWORDS.len()];
+    let mut number = 0;
+    while number < KEYWORDS.len() {
+        if let Some(first) = KEYWORDS[number].0.as_bytes().first_chunk() {
+            heads[number] = head(first);
+        }
+        number += 1;
+    }
+    heads
+};
+
+/// Four bytes as one number, letters in lower case, and some other bytes made equal.
+const fn head(bytes: &[u8; 4]) -> u32 {
+    u32::from_le_bytes(*bytes) | 0x2020_2020
+}
+
 /// The texts that [`find`] knows, for the prefilter.
 pub(super) fn literals() -> Vec<Literal> {
     KEYWORDS.iter().map(|&(text, _)| Literal::any_case(text)).collect()
@@ -94,10 +112,13 @@ pub(super) fn literals() -> Vec<Literal> {
 /// The keyword that starts at `at`: its length in bytes and what it promises.
 pub(super) fn find(text: &[u8], at: usize) -> Option<(usize, Kind)> {
     let rest = text.get(at..)?;
-    KEYWORDS
+    let first = head(rest.first_chunk()?);
+    HEADS
         .iter()
-        .find(|(word, _)| rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes())))
-        .map(|&(word, kind)| (word.len(), kind))
+        .zip(KEYWORDS)
+        .filter(|(head, _)| **head == first)
+        .find(|(_, (word, _))| rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes())))
+        .map(|(_, &(word, kind))| (word.len(), kind))
 }
 
 /// Whether a byte may stand in a name.

@@ -1,8 +1,11 @@
 //! What a value looks like: its characters, and how much of it reads like words.
 
+use std::sync::OnceLock;
+
 use super::letters::{self, Reading};
 use super::model::Model;
 use super::names;
+use super::phrases::Phrases;
 
 /// Measures of a value. Counts are of bytes.
 #[derive(Clone, Default, Debug)]
@@ -97,6 +100,9 @@ const CALLED: &[&[u8]] = &[
     b"cert",
 ];
 
+/// Their bits where they are looked for together with stand-ins.
+const CALLED_BITS: u128 = (1 << CALLED.len()) - 1;
+
 /// Words of examples, tests and gaps to fill.
 const STAND_INS: &[&[u8]] = &[
     b"test",
@@ -186,8 +192,10 @@ pub(super) fn measure(value: &[u8], model: &Model) -> Shape {
     shape.base64 = bare.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
     shape.uuid = is_uuid(value);
     shape.digits_at_end = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    shape.called = CALLED.iter().filter(|word| contains(value, word)).count();
-    shape.stand_ins = STAND_INS.iter().filter(|word| contains(value, word)).count();
+    static WORDS: OnceLock<Phrases> = OnceLock::new();
+    let met = WORDS.get_or_init(|| Phrases::new(CALLED.iter().chain(STAND_INS))).met(value);
+    shape.called = (met & CALLED_BITS).count_ones() as usize;
+    shape.stand_ins = (met & !CALLED_BITS).count_ones() as usize;
     shape.casing = casing(value, &shape);
     shape
 }
@@ -262,11 +270,6 @@ fn log2(number: u32) -> u32 {
         }
     }
     (whole << 10) + fraction
-}
-
-/// Whether `word`, in lower case, is in `value`, ASCII case aside.
-fn contains(value: &[u8], word: &[u8]) -> bool {
-    value.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 fn is_uuid(value: &[u8]) -> bool {

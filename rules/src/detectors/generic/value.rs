@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::link::{Cursor, Link};
 
 /// How a value is set apart from what follows it.
@@ -93,7 +95,7 @@ pub(super) fn quoted(text: &[u8], at: usize) -> Option<Value> {
     let _ = cursor.eat("(");
     for mark in ["&quot;", "&#34;", "&#39;"] {
         if cursor.eat(mark) {
-            let length = cursor.rest().windows(mark.len()).position(|part| part == mark.as_bytes())?;
+            let length = memmem::find(cursor.rest(), mark.as_bytes())?;
             let range = cursor.at..cursor.at + length;
             return Some(Value { range, quote: Quote::Escaped, wrapped: false, fallback: false, template: false });
         }
@@ -196,7 +198,7 @@ fn longest_member(text: &[u8], range: Range<usize>) -> Range<usize> {
 fn fallback(text: &[u8], at: usize) -> Option<Value> {
     let line = line(text, at, 120);
     let found = [" or ", "||", "??", "?:", ":-"].iter().find_map(|word| {
-        let place = line.windows(word.len()).position(|part| part == word.as_bytes())?;
+        let place = memmem::find(line, word.as_bytes())?;
         let mut cursor = Cursor::new(text, at + place + word.len());
         cursor.blanks();
         if *word == ":-" {
@@ -274,5 +276,5 @@ fn bare(text: &[u8], at: usize, link: Link, leads: bool) -> Option<Value> {
 fn line(text: &[u8], at: usize, most: usize) -> &[u8] {
     let rest = text.get(at..).unwrap_or_default();
     let rest = &rest[..rest.len().min(most)];
-    rest.split(|byte| *byte == b'\n').next().unwrap_or_default()
+    &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
 }

@@ -34,7 +34,7 @@ fn naive(text: &[u8], range: Range<usize>) -> BTreeSet<(u32, usize)> {
 
 fn scan(text: &[u8], range: Range<usize>) -> BTreeSet<(u32, usize)> {
     let mut found = BTreeSet::new();
-    Prefilter::new(LITERALS.iter()).scan(text, range, &mut |literal, at| {
+    Prefilter::new(LITERALS.iter()).0.scan(text, range, &mut |literal, at| {
         assert!(found.insert((literal, at)), "each place is reported once");
     });
     found

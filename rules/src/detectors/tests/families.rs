@@ -108,3 +108,38 @@ fn no_file_of_detectors_holds_what_looks_like_a_token() {
         }
     }
 }
+
+/// What a search reports of a text, and what of it an explanation says was kept: it takes no shortcut.
+fn reported_and_kept(detectors: &Detectors, text: &[u8]) -> [Vec<(u32, Range<usize>)>; 2] {
+    let mut hits = Hits::default();
+    detectors.search(text, 0..text.len(), &mut (), &mut hits);
+    let reported = hits.hits.into_iter().filter_map(|hit| match hit.found {
+        Found::Detector(detector) => Some((detector, hit.value)),
+        Found::Known(_) => None,
+    });
+    let kept = detectors.explain(text, None).into_iter().filter(|trace| trace.verdict == Verdict::Kept);
+    let mut both = [
+        reported.collect::<Vec<_>>(),
+        // A function gives no verdict of its own but for what it keeps.
+        kept.map(|trace| (trace.detector, trace.value)).collect(),
+    ];
+    for found in &mut both {
+        found.sort_by_key(|(detector, value)| (*detector, value.start, value.end));
+        found.dedup();
+    }
+    both
+}
+
+#[test]
+fn what_refuses_early_refuses_nothing_that_is_there() {
+    let detectors = Detectors::builtin();
+    for (name, text) in FILES {
+        for detector in Family::parse(text).unwrap().detectors {
+            let examples = [detector.positive.as_slice(), &detector.negative].concat();
+            for text in expansions(&detector, &examples).iter().step_by(FILLINGS) {
+                let [reported, kept] = reported_and_kept(&detectors, format!("a\n{text} b").as_bytes());
+                assert_eq!(reported, kept, "{name}: {text}");
+            }
+        }
+    }
+}
