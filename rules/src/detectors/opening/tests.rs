@@ -20,8 +20,16 @@ fn a_text_without_the_mark_of_every_match_is_refused() {
 
 #[test]
 fn what_matches_is_admitted() {
-    let expressions =
-        ["(?i)a[bc]*d", "a{2,3}b|c{3}(d|ee)+", "(?-u:\\b)x?y{40}z", "[^a]{3,}", "(ab|a)(c|bcd)(d*)", "(?s).a.", "a*?b", "a[^a]{0,2}(z@|@)+"];
+    let expressions = [
+        "(?i)a[bc]*d",
+        "a{2,3}b|c{3}(d|ee)+",
+        "(?-u:\\b)x?y{40}z",
+        "[^a]{3,}",
+        "(ab|a)(c|bcd)(d*)",
+        "(?s).a.",
+        "a*?b",
+        "a[^a]{0,2}(z@|@)+",
+    ];
     let alphabet = b"abcd@yz\xff ";
     for expression in expressions {
         let (opening, regex) = (Opening::new(expression), compile(expression).expect("compiles"));
