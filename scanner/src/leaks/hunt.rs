@@ -101,7 +101,9 @@ impl Sink for Collector<'_, '_> {
 
     fn progress(&mut self, more: Progress) {
         self.total.add(more);
-        self.progress.inc(more.bytes);
+        // How many there will be is not known before.
+        self.progress.inc_length(more.files);
+        self.progress.inc(more.files);
     }
 }
 
@@ -161,6 +163,8 @@ impl Hunt<'_> {
     fn files(&self, target: &Target, medium: Medium, gatherer: &Gatherer<'_>, facts: &mut Facts) -> Progress {
         let shown = if target.shown.is_empty() { "." } else { &target.shown };
         self.progress.set_message(format!("searching {}", printable(shown)));
+        self.progress.set_length(0);
+        self.progress.set_position(0);
         let mut sink = self.collector(medium, gatherer);
         files::search(&self.arsenal.searcher, &target.path, &target.shown, &self.options(), &mut sink);
         facts.gaps.extend(sink.gaps);
