@@ -56,11 +56,14 @@ mod builtin {
 /// The built-in detectors that are functions.
 const PROGRAMMED: &[&dyn Programmed] = &[&generic::Generic];
 
+/// Of an owner of a literal: nothing is found where the literal stands inside a word.
+const BEGINS_WORD: u32 = 1 << 31;
+
 /// Detectors, ready to search.
 pub struct Detectors {
     entries: Vec<Entry>,
     prefilter: Prefilter,
-    /// The entries of each literal of the prefilter, one after another.
+    /// The entries of each literal of the prefilter, one after another, some with [`BEGINS_WORD`].
     owners: Vec<u32>,
     /// Where those of each literal start, and where the last end.
     owned: Vec<u32>,
@@ -124,6 +127,13 @@ impl Entry {
         self.compiled.get_or_init(|| self.spec().and_then(|spec| Compiled::new(spec).ok())).as_ref()
     }
 
+    /// Whether a secret begins with the literal, and with a word.
+    fn begins_word(&self) -> bool {
+        self.spec().is_some_and(|spec| {
+            spec.filter.boundary && matches!(spec.matcher, Matcher::Token { lead: Some(0), flush: true, .. })
+        })
+    }
+
     fn is_named(&self) -> bool {
         self.spec().is_some_and(|spec| matches!(spec.matcher, Matcher::Named { .. }))
     }
@@ -133,7 +143,7 @@ impl Entry {
         self.spec().is_none_or(|spec| {
             let opening = self.opening.get_or_init(|| match &spec.matcher {
                 Matcher::Token { regex, .. } => Opening::new(regex),
-                Matcher::Named { value, .. } => Opening::new(value),
+                Matcher::Named { value, .. } => Opening::new(value).without_mark(),
             });
             around.admits(place, after, spec, opening)
         })
@@ -192,7 +202,10 @@ impl Detectors {
     fn assemble(entries: Vec<Entry>) -> Self {
         let numbered = || (0_u32..).zip(&entries);
         let (prefilter, numbers) = Prefilter::new(entries.iter().flat_map(Entry::literals));
-        let all = numbered().flat_map(|(index, entry)| entry.literals().iter().map(move |_| index));
+        let all = numbered().flat_map(|(index, entry)| {
+            let owner = if entry.begins_word() { index | BEGINS_WORD } else { index };
+            entry.literals().iter().map(move |_| owner)
+        });
         let (owners, owned) = group(prefilter.len(), &numbers, all);
         let slow = numbered().filter(|(_, entry)| entry.literals().is_empty()).map(|(index, _)| index).collect();
         Self { entries, prefilter, owners, owned, slow }
@@ -268,7 +281,11 @@ impl Detectors {
     }
 
     /// The detectors that a literal belongs to.
-    fn owners(&self, literal: u32) -> &[u32] {
+    fn owners(&self, literal: u32) -> impl ExactSizeIterator<Item = u32> {
+        self.marked_owners(literal).iter().map(|owner| owner & !BEGINS_WORD)
+    }
+
+    fn marked_owners(&self, literal: u32) -> &[u32] {
         let literal = literal as usize;
         &self.owners[self.owned[literal] as usize..self.owned[literal + 1] as usize]
     }
@@ -344,8 +361,12 @@ impl Search for Detectors {
         let mut around = Around::default();
         self.prefilter.scan(text, starts.clone(), &mut |literal, at| {
             let place = Place { text, at, length: self.prefilter.length(literal) };
-            for detector in self.owners(literal) {
-                self.look(place, *detector, &changed, &mut around, out);
+            let mut begins_word = None;
+            for &owner in self.marked_owners(literal) {
+                let mut begins = || *begins_word.get_or_insert_with(|| filter::begins_word(text, at));
+                if owner & BEGINS_WORD == 0 || begins() {
+                    self.look(place, owner & !BEGINS_WORD, &changed, &mut around, out);
+                }
             }
         });
         for detector in &self.slow {
@@ -363,6 +384,9 @@ impl Search for Detectors {
     fn recheck(&self, text: &[u8], anchor: &LongAnchor, _: &mut (), out: &mut Hits) {
         let entry = &self.entries[anchor.detector as usize];
         let there = text.get(anchor.at..).unwrap_or_default();
+        if there.is_empty() || entry.begins_word() && !filter::begins_word(text, anchor.at) {
+            return;
+        }
         let stands = |literal: &&Literal| {
             let length = literal.text.len();
             there.get(..length).is_some_and(|start| match literal.any_case {

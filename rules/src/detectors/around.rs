@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::examine::Place;
 use super::family::{BRIDGE_LENGTH, NAME_LENGTH};
-use super::filter;
 use super::named;
 use super::names::is_separator;
 use super::opening::{self, Opening};
@@ -30,10 +29,7 @@ impl Around {
     pub(super) fn admits(&mut self, place: Place<'_>, after: usize, spec: &Spec, opening: &Opening) -> bool {
         let text = &place.text[..place.text.len().min(place.at.saturating_add(after))];
         match &spec.matcher {
-            Matcher::Token { lead: None | Some(0), flush, .. } => {
-                opening.admits(&text[place.at..], place.length)
-                    && !(*flush && spec.filter.boundary && !filter::begins_word(text, place.at))
-            }
+            Matcher::Token { lead: None | Some(0), .. } => opening.admits(&text[place.at..], place.length),
             Matcher::Token { lead: Some(lead), .. } => {
                 let first = place.at.saturating_sub((*lead).min(MARGIN));
                 (first..=place.at).any(|start| opening.admits(&text[start..], 0))
@@ -85,5 +81,5 @@ fn starts(bridge: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 fn contains(name: &[u8], word: &[u8]) -> bool {
-    name.windows(word.len().max(1)).any(|part| part == word)
+    name.windows(word.len().max(1)).any(|part| part.first() == word.first() && part == word)
 }

@@ -27,7 +27,7 @@ impl Detectors {
         let mut traces = Vec::new();
         self.prefilter.scan(text, 0..text.len(), &mut |literal, at| {
             let place = Place { text, at, length: self.prefilter.length(literal) };
-            for &detector in self.owners(literal).iter().filter(|owner| only.is_none_or(|only| only == **owner)) {
+            for detector in self.owners(literal).filter(|owner| only.is_none_or(|only| only == *owner)) {
                 self.trace(place, detector, &mut traces);
             }
         });

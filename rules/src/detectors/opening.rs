@@ -4,6 +4,7 @@
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::analyse;
+use super::spec::MARGIN;
 
 /// The first bytes of a match that are looked at.
 pub(super) const LENGTH: usize = 32;
@@ -14,10 +15,8 @@ pub(super) struct Opening {
     /// Of each of the first places that every match has, the number of its set.
     places: Vec<u8>,
     sets: Vec<Set>,
-    /// The shortest match in bytes.
-    least: usize,
-    /// A byte that is rare and in every match, if there is one.
-    mark: Option<u8>,
+    /// A byte that is rare and in every match, if there is one, and no match is longer than so many bytes.
+    mark: Option<(u8, usize)>,
 }
 
 /// A set of bytes, a bit each.
@@ -32,7 +31,9 @@ impl Opening {
         let mut at_places = [Set::default(); LENGTH];
         collect(&hir, 1, &mut at_places);
         let least = hir.properties().minimum_len().unwrap_or(0);
-        let mut opening = Self { places: Vec::new(), sets: Vec::new(), least, mark: mark(&hir) };
+        // A refusal must not depend on bytes that are far away.
+        let longest = hir.properties().maximum_len().filter(|longest| *longest <= MARGIN);
+        let mut opening = Self { mark: mark(&hir).zip(longest), ..Self::default() };
         for set in &at_places[..least.min(LENGTH)] {
             let known = opening.sets.iter().position(|known| known == set);
             opening.places.push(known.unwrap_or(opening.sets.len()) as u8);
@@ -43,14 +44,20 @@ impl Opening {
         opening
     }
 
+    /// The same, without a look at bytes after the first.
+    pub(super) fn without_mark(self) -> Self {
+        Self { mark: None, ..self }
+    }
+
     /// Whether a match may begin a text, of which the first bytes `known` are as in every match.
     pub(super) fn admits(&self, text: &[u8], known: usize) -> bool {
         let admits = |(set, byte): (&u8, &u8)| {
             self.sets.get(usize::from(*set)).is_none_or(|set| set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1)
         };
-        text.len() >= self.least
+        let has = |(mark, longest): (u8, usize)| memchr::memchr(mark, &text[..text.len().min(longest)]).is_some();
+        text.len() >= self.places.len()
             && self.places.iter().zip(text).skip(known).all(admits)
-            && self.mark.is_none_or(|mark| memchr::memchr(mark, text).is_some())
+            && self.mark.is_none_or(has)
     }
 }
 

@@ -47,11 +47,22 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Candidate> {
     }
     let leads = leads(&text[..name.start]);
     let value = value::read(text, linked.at, linked.link, leads)?;
+    if linked.link == Link::Comma && names_next(text, value.range.end) {
+        return None;
+    }
     if linked.link == Link::Space && value.quote == Quote::Bare && !is_flag && !follows_login(&text[..name.start]) {
         return None;
     }
     let value = Value { range: without_scheme(text, value.range.clone(), kind)?, ..value };
     Some(Candidate { kind, name, linked, value, leads })
+}
+
+/// Whether the text that ends at `end` is the name of the next member: `"kind": "auth", "id": "…"`.
+fn names_next(text: &[u8], end: usize) -> bool {
+    let mut cursor = Cursor::new(text, end);
+    let closed = cursor.quote();
+    cursor.blanks();
+    closed && cursor.peek(0) == Some(b':')
 }
 
 /// Whether nothing but marks, list signs and words that assign stand before a name on its line.

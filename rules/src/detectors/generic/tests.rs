@@ -131,6 +131,7 @@ fn what_is_no_secret_is_not_found() {
         "password: $2b$12$abcdefghijklmnopqrstuv",
         "credential = null",
         "secret = vault:secret/data/app#password",
+        r#"{"kind": "auth", "aZ8fK2mQ9vT4xB7nQ1wL": 1}"#,
     ];
     let wrong: Vec<_> = lines.iter().filter(|line| !found(line).is_empty()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -162,6 +163,16 @@ fn the_weights_are_those_that_the_readme_names() {
     assert!(model::model().threshold() != i32::MAX, "the weights are readable");
 }
 
+proptest! {
+    #[test]
+    fn the_forest_may_stop_early(features in proptest::array::uniform32(-5_i16..120)) {
+        let mut all = [0; COUNT];
+        all.iter_mut().zip(features.iter().cycle()).for_each(|(place, feature)| *place = *feature);
+        let model = model::model();
+        prop_assert_eq!(model.accepts(&all), model.score(&all) >= model.threshold());
+    }
+}
+
 #[test]
 fn literals_are_of_four_bytes_or_more_in_lower_case() {
     for literal in Generic.literals() {
@@ -188,6 +199,8 @@ proptest! {
         let mut ranges = Vec::new();
         Generic.examine(&window, before.len(), &mut |range| ranges.push(range));
         prop_assert!(ranges.iter().all(|range| range.start < range.end && range.end <= window.len()));
+        let judged = judge(&window, before.len()).filter(Judged::is_secret).map(|judged| judged.candidate.value.range);
+        prop_assert_eq!(ranges, Vec::from_iter(judged));
         Generic.explain(&window, before.len(), &mut |_| {});
     }
 
