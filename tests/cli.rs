@@ -99,7 +99,17 @@ fn no_output_is_left_out_and_a_dash_is_standard_output() {
 fn the_plan_stays_out_of_a_report_for_programs() {
     let folder = tree([("secret.yaml", MANIFEST)]);
     let scan = |args: &[&str]| {
-        let fix = ["scan", "--fix", "--dry-run", "--fail-on", "never", "--as-of", "2026-06-01"];
+        let fix = [
+            "scan",
+            "--only",
+            "inventory,cadence",
+            "--fix",
+            "--dry-run",
+            "--fail-on",
+            "never",
+            "--as-of",
+            "2026-06-01",
+        ];
         Keytrail::new(folder.path()).args([&fix, args].concat()).run()
     };
     let table = scan(&["-f", "table"]);
@@ -192,7 +202,8 @@ fn init_writes_a_config_that_scans_the_same() {
         ("notes.md", "No table here.\n"),
     ];
     let folder = tree(files);
-    let scan = || Keytrail::new(folder.path()).args(["scan", "--format", "json", "--as-of", "2026-06-01"]).run().json();
+    let args = ["scan", "--only", "inventory,cadence", "--format", "json", "--as-of", "2026-06-01"];
+    let scan = || Keytrail::new(folder.path()).args(args).run().json();
     let before = scan();
     let out = Keytrail::new(folder.path()).args(["init"]).run();
     assert_eq!(out.status, Some(0), "{}", out.stderr);
@@ -233,4 +244,38 @@ fn a_scan_as_of_a_past_day_sees_what_was_there_then() {
     );
     let now = item("2026-11-02");
     assert_eq!(now["copies"].as_array().map(Vec::len), Some(2), "{now:#}");
+}
+
+#[test]
+fn a_folder_with_nothing_in_it_is_left_as_it_is() {
+    let folder = tree([("notes.md", "No table here.\n")]);
+    let out = Keytrail::new(folder.path()).args(["scan", "--only", "inventory,cadence"]).run();
+    assert_eq!(out.status, Some(0), "{}", out.stderr);
+    assert!(!folder.path().join(".keytrail").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_scanned_and_nothing_is_remembered() {
+    let folder = tree([(".env.schema", SCHEMA)]);
+    let out = Keytrail::new(folder.path()).args(["scan"]).run_by_nobody(folder.path()).run();
+    assert!(matches!(out.status, Some(0 | 1)), "{}", out.stderr);
+    assert!(out.stderr.starts_with("warning: nothing is remembered of this scan: "), "{}", out.stderr);
+    assert!(out.stdout.contains("Secrets"), "{}", out.stdout);
+}
+
+#[test]
+fn a_lost_fingerprint_key_is_an_error_and_not_a_new_beginning() {
+    let folder = tree([(".env", "MAILER_TOKEN=planted-0f3a9c7d51\n")]);
+    let scan = || Keytrail::new(folder.path()).args(["scan"]).run();
+    assert_ne!(scan().status, Some(2));
+    fs::remove_file(folder.path().join(".keytrail/fingerprint.key")).expect("the key");
+    let out = scan();
+    assert_eq!(out.status, Some(2));
+    assert!(
+        out.stderr.contains("another fingerprint key") && out.stderr.contains("put the key back"),
+        "{}",
+        out.stderr
+    );
+    // It is still an error the next time: the key that was made must not count as the right one.
+    assert_eq!(scan().status, Some(2));
 }

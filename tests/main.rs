@@ -10,6 +10,7 @@ mod estate;
 mod fuzz;
 mod fuzz_seeds;
 mod hostile;
+mod leaks;
 mod planted;
 mod sarif;
 mod state;

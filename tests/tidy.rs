@@ -55,6 +55,8 @@ fn rules_link_nothing_that_could_do_io() {
         "hmac",
         "memchr",
         "regex",
+        "regex-automata",
+        "regex-syntax",
         "serde",
         "serde_json",
         "sha2",

@@ -39,7 +39,7 @@ fn store(address: &str, token: &str, folder: &Path) -> StoreConfig {
 
 async fn read(config: &StoreConfig) -> Facts {
     let key = FingerprintKey::new([7; 32]);
-    let reader = Reader { key: &key, generated: false, as_of: chrono::Utc::now() };
+    let reader = Reader { key: &key, generated: false, as_of: chrono::Utc::now(), known: None };
     let facts = (StoreKind::find(&config.kind).expect("the store").read)(config, &reader).await;
     assert!(!format!("{facts:?}").contains("planted"), "a value is in the facts");
     if let StoreAuth::TokenFile(file) = &config.auth {

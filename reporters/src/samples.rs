@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 
 use keytrail_rules::checks::{RULES, Rule};
 use keytrail_rules::inventory::ItemId;
+use keytrail_rules::leaks::{LeakReport, Lifecycle};
 use keytrail_rules::model::{
-    Class, CopyKind, Environment, Evidence, Finding, Gap, GapReason, Key, Location, Place, ScopeEntry, Severity, Time,
+    Class, Commit, CopyKind, Environment, Evidence, Finding, Fingerprint, Gap, GapReason, Key, Location, Medium,
+    Occurrence, Place, ScopeEntry, Searched, Severity, Time,
 };
 use keytrail_rules::report::{AgeReport, CopyReport, ItemReport, ItemStatus, Report, SCHEMA, Summary, Tool};
 use keytrail_rules::value::Shape;
@@ -99,6 +101,8 @@ pub(crate) fn empty() -> Report {
         tool: Tool { name: "keytrail", version: "0.1.0" },
         scope: Vec::new(),
         items: Vec::new(),
+        leaks: Vec::new(),
+        searched: None,
         gaps: Vec::new(),
         findings: Vec::new(),
         summary: Summary { complete: true, ..Summary::default() },
@@ -331,9 +335,63 @@ pub(crate) fn everything() -> Report {
         finding.controls = vec!["PCI-DSS-8.6.3".to_owned()];
         report.findings.push(finding.severity(severities()[at % 5]).next("mend it"));
     }
+    report.leaks = leaks();
+    report.searched = Some(searched());
     let known = report.findings[8].fingerprint.clone();
     report.apply_baseline(&BTreeSet::from([known]));
     report
+}
+
+/// Every medium that a leak can lie in.
+pub(crate) fn media() -> [Medium; 7] {
+    every!(Medium: GitHistory, GitMessage, GitIndex, GitUnreachable, File, Log, StandardInput)
+}
+
+/// A leak of every lifecycle, in every medium.
+fn leaks() -> Vec<LeakReport> {
+    let place = |at: usize, medium| Occurrence {
+        commit: (at == 0).then(|| Commit {
+            time: time("2026-02-03T04:05:06Z"),
+            id: "0123456789".repeat(4),
+            author: "Jo".into(),
+            email: "jo@example.com".into(),
+        }),
+        medium,
+        location: Location { file: "src/db.py".into(), line: 7, start_column: 3, end_column: 9 },
+        present: at.is_multiple_of(2),
+        allowed: (at == 1).then(|| "a test value".into()),
+    };
+    let occurrences: Vec<Occurrence> = media().into_iter().enumerate().map(|(at, medium)| place(at, medium)).collect();
+    every!(Lifecycle: Current, Previous, Retired, Unmanaged)
+        .into_iter()
+        .map(|lifecycle| LeakReport {
+            item: (lifecycle != Lifecycle::Unmanaged).then(|| ItemId::of_key(&Key::new("API_KEY"), None)),
+            version: Some(3),
+            lifecycle,
+            detector: "known-value".into(),
+            detected: None,
+            fingerprint: Fingerprint::from_stored("ab".repeat(16)),
+            tag: 0,
+            location: occurrences[0].location.clone(),
+            occurrences: occurrences.clone(),
+            exposed_since: Some(time("2026-02-03T04:05:06Z")),
+            exposed_until: (lifecycle == Lifecycle::Previous).then(|| time("2026-03-03T04:05:06Z")),
+            accepted: (lifecycle == Lifecycle::Unmanaged).then(|| "it was revoked".into()),
+        })
+        .collect()
+}
+
+/// What a search covered.
+fn searched() -> Searched {
+    Searched {
+        values: 12,
+        values_beside_names: 2,
+        not_searchable: [("placeholder".to_owned(), 1)].into(),
+        detectors: 400,
+        files: 20,
+        objects: 3_000,
+        bytes: 12_345_678,
+    }
 }
 
 /// A report that could read nothing.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::{Inventory, Item};
+use crate::leaks::LeakReport;
 use crate::model::{Declaration, Evidence, Finding, SecretCopy, Severity, Snapshot, Time};
 use crate::policy::{Exception, Policy};
 
@@ -83,6 +84,8 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The snapshot, merged into items with ages and due dates.
     pub inventory: &'a Inventory,
+    /// The leaks, with the items that they belong to.
+    pub leaks: &'a [LeakReport],
     /// The parts of the scan that run.
     pub facets: &'a BTreeSet<Facet>,
     /// What the other rules found, for rules about exceptions; empty for all others.
@@ -161,6 +164,10 @@ table![
     unknown_age,
     event_due_rotation,
     stale_derived_secret,
+    // Leaks
+    leaked_current_value,
+    leaked_previous_value,
+    leaked_unmanaged_secret,
     // Reads what the others found
     stale_exception,
 ];

@@ -10,11 +10,17 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod decode;
+pub mod detectors;
 pub mod inventory;
+pub mod known_values;
+pub mod leaks;
 pub mod model;
 pub mod policy;
 pub mod report;
 pub mod search;
+pub mod searcher;
+mod simd;
 pub mod text;
 pub mod value;
 

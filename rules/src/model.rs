@@ -6,18 +6,23 @@ mod environment;
 mod finding;
 mod gap;
 mod key;
+mod leak;
 mod place;
 mod secret;
+mod severity;
 mod snapshot;
 
 pub use copy::{CopyKind, History, SecretCopy, Version, VersionState, VersionValue};
 pub use declaration::{AutoRotation, Class, Declaration, Origin, Stated, Target};
 pub use environment::Environment;
-pub use finding::{Evidence, Finding, Severity};
+pub use finding::{Evidence, Finding};
 pub use gap::{Gap, GapReason};
 pub use key::Key;
+pub use leak::{Commit, Detected, Leak, Medium, Occurrence, Searched};
 pub use place::{Location, Place};
+pub(crate) use secret::hex;
 pub use secret::{Fingerprint, FingerprintKey, Secret};
+pub use severity::Severity;
 pub use snapshot::{CodeUse, CodeUseKind, Facts, FileMode, Link, ScopeEntry, Sighting, Snapshot, Use, UseKind};
 
 /// An instant in UTC. Every time in the model is one.

@@ -13,6 +13,8 @@ pub struct Policy {
     pub default_cadence: Option<Cadence>,
     /// What is let pass, for a reason and for a time.
     pub exceptions: Vec<Exception>,
+    /// Leaks that are let pass.
+    pub accepted: Vec<Accepted>,
     /// Rules that are switched off.
     pub disabled_rules: Vec<String>,
 }
@@ -21,7 +23,13 @@ impl Default for Policy {
     fn default() -> Self {
         #[expect(clippy::expect_used, reason = "14 days are a period")]
         let due_soon = Period::days(14).expect("14 days are a period");
-        Self { due_soon, default_cadence: None, exceptions: Vec::new(), disabled_rules: Vec::new() }
+        Self {
+            due_soon,
+            default_cadence: None,
+            exceptions: Vec::new(),
+            accepted: Vec::new(),
+            disabled_rules: Vec::new(),
+        }
     }
 }
 
@@ -38,6 +46,24 @@ pub struct Exception {
     pub expires: Time,
     /// The line of the config.
     pub location: Location,
+}
+
+/// A leaked value that is let pass, for a reason and perhaps for a time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Accepted {
+    /// The fingerprint of the leak (32 hexadecimal digits) or of the finding (64).
+    pub fingerprint: String,
+    /// Why.
+    pub reason: String,
+    /// The first instant at which it counts again; `None` for never.
+    pub expires: Option<Time>,
+}
+
+impl Accepted {
+    /// Whether it still holds.
+    pub fn holds(&self, as_of: Time) -> bool {
+        self.expires.is_none_or(|expires| as_of < expires)
+    }
 }
 
 impl Exception {

@@ -7,8 +7,10 @@ use serde::Serialize;
 use crate::age::Age;
 use crate::checks::{Context, Facet, RULES, Rule};
 use crate::inventory::{Inventory, Item, ItemId};
+use crate::leaks::{self, LeakReport};
 use crate::model::{
-    Class, CopyKind, Environment, Finding, Gap, Key, Location, Place, ScopeEntry, Severity, Snapshot, Time,
+    Class, CopyKind, Environment, Finding, Gap, GapReason, Key, Location, Place, ScopeEntry, Searched, Severity,
+    Snapshot, Time,
 };
 use crate::policy::Policy;
 use crate::value::Shape;
@@ -29,6 +31,11 @@ pub struct Report {
     pub scope: Vec<ScopeEntry>,
     /// Every secret, by id.
     pub items: Vec<ItemReport>,
+    /// Secrets that lie where they should not, those in use first.
+    pub leaks: Vec<LeakReport>,
+    /// What was searched for leaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// What is wrong, worst first.
@@ -223,7 +230,9 @@ impl Report {
 /// Judges a snapshot under a policy, with the rules of some facets.
 pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) -> Report {
     let inventory = Inventory::new(snapshot, policy);
-    let context = Context { snapshot, policy, inventory: &inventory, facets, raised: &[] };
+    let leaks =
+        if facets.contains(&Facet::Leaks) { leaks::attribute(snapshot, &inventory, policy) } else { Vec::new() };
+    let context = Context { snapshot, policy, inventory: &inventory, leaks: &leaks, facets, raised: &[] };
     let runs = |rule: &&&Rule| facets.contains(&rule.facet) && !policy.disabled_rules.iter().any(|id| id == rule.id);
     let (last, first): (Vec<&Rule>, Vec<&Rule>) =
         RULES.iter().filter(runs).partition(|rule| rule.id == STALE_EXCEPTION);
@@ -232,7 +241,12 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
     let late: Vec<Finding> = last.into_iter().flat_map(|rule| (rule.check)(&context_of_last)).collect();
     for finding in &mut findings {
         let exception = policy.exceptions.iter().find(|one| one.holds(snapshot.as_of) && context.covers(one, finding));
-        finding.exception = exception.map(|one| one.reason.clone());
+        let accepted = policy.accepted.iter().find(|one| one.fingerprint == finding.fingerprint);
+        let accepted = accepted.filter(|one| one.holds(snapshot.as_of));
+        let reason = exception.map(|one| &one.reason).or(accepted.map(|one| &one.reason));
+        if let Some(reason) = reason {
+            finding.exception = Some(reason.clone());
+        }
     }
     findings.extend(late);
     sort(&mut findings);
@@ -242,14 +256,26 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         .filter(|one| one.exception.is_some() && is_about_age(one))
         .filter_map(|one| one.item.as_ref())
         .collect();
-    let items = inventory.secrets().map(|item| item_report(item, exempt.contains(&item.id))).collect();
+    let compromised: BTreeSet<&ItemId> = findings
+        .iter()
+        .filter(|one| one.rule == LEAKED && one.exception.is_none())
+        .filter_map(|one| one.item.as_ref())
+        .collect();
+    let status = |item: &Item| match item {
+        _ if compromised.contains(&item.id) => ItemStatus::Compromised,
+        _ if exempt.contains(&item.id) => ItemStatus::Exempt,
+        _ => item.status,
+    };
+    let items = inventory.secrets().map(|item| item_report(item, status(item), snapshot.as_of)).collect();
     let mut report = Report {
         schema: SCHEMA,
         as_of: snapshot.as_of,
         tool: Tool { name: "keytrail", version: env!("CARGO_PKG_VERSION") },
         scope: sorted(&snapshot.facts.scope),
         items,
-        gaps: sorted(&snapshot.facts.gaps),
+        leaks,
+        searched: snapshot.facts.searched.clone(),
+        gaps: gaps(&snapshot.facts.gaps),
         findings,
         summary: Summary {
             variables: inventory.items.values().filter(|item| !item.is_secret).count() as u64,
@@ -259,6 +285,9 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
     report.summarise();
     report
 }
+
+/// The rule whose findings make an item [`ItemStatus::Compromised`].
+const LEAKED: &str = "leaked-current-value";
 
 /// The one rule that looks at what the others found.
 const STALE_EXCEPTION: &str = "stale-exception";
@@ -285,11 +314,24 @@ fn sort(findings: &mut Vec<Finding>) {
     findings.retain(|finding| seen.insert(finding.fingerprint.clone()));
 }
 
+/// Each gap once. What two readers both could not reach is one gap, in the words of the first.
+fn gaps(all: &[Gap]) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = sorted(all);
+    gaps.dedup_by(|second, first| {
+        let unread = matches!(first.reason, GapReason::Unreachable | GapReason::PermissionDenied);
+        // The first line stands for the file as a whole.
+        let line = |gap: &Gap| gap.location.clone().filter(|location| *location != Location::of_file(&gap.source));
+        let same = |gap: &Gap| (gap.source.clone(), gap.reason, line(gap), gap.place.clone());
+        unread && first.place.is_none() && same(first) == same(second)
+    });
+    gaps
+}
+
 fn sorted<'a, T: Ord + Clone + 'a>(list: impl IntoIterator<Item = &'a T>) -> Vec<T> {
     list.into_iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn item_report(item: &Item, exempt: bool) -> ItemReport {
+fn item_report(item: &Item, status: ItemStatus, as_of: Time) -> ItemReport {
     let copies = item.copies.iter().map(|copy| CopyReport {
         place: copy.place.clone(),
         kind: copy.kind,
@@ -311,7 +353,8 @@ fn item_report(item: &Item, exempt: bool) -> ItemReport {
         declared_at: sorted(item.declarations.iter().filter_map(|declaration| declaration.location.as_ref())),
         last_rotated_at: item.age.as_ref().and_then(Age::exact),
         age: item.age.as_ref().map(Age::to_report),
-        due_at: item.due_at,
-        status: if exempt { ItemStatus::Exempt } else { item.status },
+        // What leaked is due at once.
+        due_at: if status == ItemStatus::Compromised { Some(as_of) } else { item.due_at },
+        status,
     }
 }

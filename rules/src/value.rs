@@ -260,7 +260,7 @@ fn is_placeholder(text: &str) -> bool {
 
 /// Whether two equal values may be a coincidence: short, one of the usual defaults, hardly any different letters; or
 /// public anyway, as a certificate is.
-fn is_guessable(text: &str) -> bool {
+pub(crate) fn is_guessable(text: &str) -> bool {
     const COMMON: &[&str] =
         &["postgres", "username", "localhost", "password", "administrator", "development", "production"];
     let mut letters: Vec<char> = text.chars().collect();
@@ -290,7 +290,7 @@ fn reveals(text: &str) -> Option<Reveals> {
 
 /// Whether a text is a long run of token characters that no person would type: letters of both cases and digits
 /// mixed, or a vendor's prefix before such a run; never a hexadecimal digest, a UUID, a path or a host.
-fn is_random_token(text: &str) -> bool {
+pub(crate) fn is_random_token(text: &str) -> bool {
     let token_char = |c: char| c.is_ascii_alphanumeric() || "_-+/=".contains(c);
     if text.len() < 20 || !text.chars().all(token_char) || text.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
         return false;
@@ -336,7 +336,7 @@ fn has_password_field(text: &str) -> bool {
             .any(|(name, value)| is_password(name) && shape(value) == Shape::Literal)
 }
 
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -32,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   keytrail scan                                   look at the current folder
   keytrail scan --format sarif=keytrail.sarif     the same, for GitHub code scanning
+  keytrail leaks                                  search files and git history for secrets
   keytrail init                                   write a commented keytrail.toml of what is there
   keytrail rules explain overdue-rotation         why a finding matters, and how to fix it
 
@@ -46,6 +47,8 @@ Exit status:
 pub enum Command {
     /// Scan a folder and its stores, and report what is wrong.
     Scan(Box<ScanArgs>),
+    /// Search files, logs and git histories for leaked secrets.
+    Leaks(Box<LeaksArgs>),
     /// List every secret with its owner, age, due date and places.
     Inventory(InventoryArgs),
     /// List or explain the rules.
@@ -81,6 +84,26 @@ pub struct SourceArgs {
     pub record: bool,
 }
 
+/// How a report is written, and when it fails.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Report format: table, json or sarif; FORMAT=FILE writes it to a file. May be given several times.
+    #[arg(long, short, value_name = "FORMAT[=FILE]", default_value = "table")]
+    pub format: Vec<String>,
+    /// Write the report to this file.
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Exit with status 1 from this severity on.
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity, default_value = "high")]
+    pub fail_on: FailOn,
+    /// An earlier JSON report: what it has already does not count.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
+    /// Show everything: repeated findings unfolded.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
 /// Options of `scan`.
 #[derive(Debug, Args)]
 #[command(after_help = SCAN_HELP)]
@@ -88,39 +111,90 @@ pub struct ScanArgs {
     /// Where from.
     #[command(flatten)]
     pub source: SourceArgs,
-    /// Report format: table, json or sarif; FORMAT=FILE writes it to a file. May be given several times.
-    #[arg(long, short, value_name = "FORMAT[=FILE]", default_value = "table")]
-    pub format: Vec<String>,
-    /// Write the report to this file.
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
+    /// Where to.
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// Run only these parts.
     #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
     pub only: Vec<Part>,
-    /// Exit with status 1 from this severity on.
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity, default_value = "high")]
-    pub fail_on: FailOn,
-    /// An earlier JSON report: what it has already does not count.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub baseline: Option<PathBuf>,
     /// Print the rotation plan of what is due. This version plans; it rotates nothing, so --dry-run is required.
     #[arg(long)]
     pub fix: bool,
     /// With --fix: print the plan, change nothing.
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
-    /// Show everything: repeated findings unfolded.
-    #[arg(long, short)]
-    pub verbose: bool,
 }
 
 const SCAN_HELP: &str = "\
 Without a keytrail.toml the folder is searched for .env.schema, runbooks (Markdown tables with a frequency column),
-.env files, Kubernetes manifests, compose files, GitHub workflows and key files. Stores are read only if the config
-names them; values are compared by keyed fingerprint, in memory, and are never written anywhere.
+.env files, Kubernetes manifests, compose files, GitHub workflows and key files, and with its git history for leaked
+secrets. Stores are read only if the config names them; values are compared by keyed fingerprint, in memory, and are
+never written anywhere.
 
 What a scan sees is remembered in .keytrail/ (fingerprints, never values), so that places without a history, such as a
 .env file, have ages from the second scan on.";
+
+/// Options of `leaks`.
+#[derive(Debug, Args)]
+#[command(after_help = LEAKS_HELP)]
+pub struct LeaksArgs {
+    /// Folders, files, logs, archives and git repositories; `-` is standard input.
+    #[arg(default_value = ".", value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// The config; by default keytrail.toml of the first folder, if there is one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Search only what is staged for the next commit: for a pre-commit hook.
+    #[arg(long, conflicts_with_all = ["range", "new", "no_history"])]
+    pub staged: bool,
+    /// Search only what these commits bring in: A..B, or B for all that leads to it.
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["new", "no_history"])]
+    pub range: Option<String>,
+    /// Search only what came into the git history since the last search with --new; the first searches all of it.
+    #[arg(long, conflicts_with = "no_history")]
+    pub new: bool,
+    /// Search the files of a git repository, and not its history.
+    #[arg(long)]
+    pub no_history: bool,
+    /// Search files that .gitignore names as well.
+    #[arg(long)]
+    pub no_ignore: bool,
+    /// Rule files beside the built-in detectors: of Keytrail, gitleaks or betterleaks. May be given several times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub rules: Vec<PathBuf>,
+    /// Search for the value of this environment variable. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub value_env: Vec<String>,
+    /// Search for the contents of this file as one value. May be given several times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub value_file: Vec<PathBuf>,
+    /// Search for every value of this .env file. May be given several times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Vec<PathBuf>,
+    /// Search for known values only.
+    #[arg(long)]
+    pub no_detectors: bool,
+    /// Let pass what this file has: .gitleaksignore, or a JSON report of gitleaks. May be given several times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ignore_file: Vec<PathBuf>,
+    /// Where to.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+const LEAKS_HELP: &str = "\
+Examples:
+  keytrail leaks                             the current folder and its git history
+  keytrail leaks --staged                    what is staged: for a pre-commit hook
+  keytrail leaks --range origin/main..HEAD   what a pull request brings in
+  keytrail leaks /var/log/app app.log.gz     logs, compressed or not
+  keytrail leaks --env-file .env             the values of a .env file as well, wherever they are
+  kubectl logs -f deploy/api | keytrail leaks -
+
+Exit status: 0 nothing found, 1 found at or above --fail-on, 2 could not run, 3 some of it could not be read.
+
+A finding can be let pass by `keytrail:allow REASON` on its line, or by its fingerprint in [[leaks.accept]] of
+keytrail.toml. The report never holds a value.";
 
 /// Options of `inventory`.
 #[derive(Debug, Args)]
@@ -152,10 +226,15 @@ pub struct InitArgs {
 pub enum RulesCommand {
     /// List every rule with its severity.
     List,
-    /// Say what a rule looks for, why it matters and how to fix it.
+    /// List every detector of leaked secrets with its severity.
+    Detectors,
+    /// Say what a rule or a detector looks for, why it matters and how to fix it.
     Explain {
-        /// The rule: overdue-rotation or KT2004.
+        /// The rule or detector: overdue-rotation, KT2004, github-personal-access-token; with --on, `all` as well.
         rule: String,
+        /// Say what the detector makes of this file, place by place: why each was kept or dropped. `-` is standard input.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        on: Option<PathBuf>,
     },
 }
 
@@ -186,6 +265,8 @@ pub enum Part {
     Inventory,
     /// Whether it is rotated in time.
     Cadence,
+    /// Whether it lies open in files, logs or the git history.
+    Leaks,
 }
 
 impl From<Part> for Facet {
@@ -193,6 +274,7 @@ impl From<Part> for Facet {
         match part {
             Part::Inventory => Self::Inventory,
             Part::Cadence => Self::Cadence,
+            Part::Leaks => Self::Leaks,
         }
     }
 }

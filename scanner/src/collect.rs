@@ -9,16 +9,15 @@ use keytrail_rules::model::{
 };
 use keytrail_rules::value::{Shape, Value};
 
-use crate::config::Config;
-use crate::discover::{Found, discover};
+use crate::config::{Config, StateConfig};
+use crate::discover::{Discovery, Found, discover};
 use crate::error::Error;
 use crate::inventory;
-use crate::source::{Reader, SourceFile};
+use crate::source::{KnownSecrets, Reader, SourceFile};
 use crate::state::{self, Mode, Seen, State};
 use crate::stores::StoreKind;
 
 /// What to collect.
-#[derive(Debug)]
 pub struct Collection<'a> {
     /// The scanned folder.
     pub root: &'a Path,
@@ -30,20 +29,28 @@ pub struct Collection<'a> {
     pub is_past: bool,
     /// Whether what is seen is written to the state.
     pub record: bool,
+    /// Where the values go that leaks are searched for; `None` where none are.
+    pub known: Option<&'a KnownSecrets>,
     /// Where progress is shown.
     pub progress: &'a ProgressBar,
+    /// Takes what the user should know and no report says.
+    pub warn: &'a dyn Fn(&str),
 }
 
 impl Collection<'_> {
-    /// Reads everything. A source that cannot be read becomes a gap of the snapshot.
+    /// Reads everything, and gives the key of its fingerprints beside it. A source that cannot be read becomes a gap of
+    /// the snapshot.
     ///
     /// # Errors
     /// A config whose patterns are no globs, and a state that cannot be opened: without it ages would be wrong.
-    pub async fn collect(&self) -> Result<Snapshot, Error> {
-        let mode = if self.record { Mode::ReadWrite } else { Mode::ReadOnly };
-        let state = State::open(&self.config.state, self.root, mode).await?;
-        let key = state::fingerprint_key(&self.config.state, self.root, mode)?;
-        let mut facts = self.read_tree(&key)?;
+    pub async fn collect(&self) -> Result<(Snapshot, FingerprintKey), Error> {
+        self.progress.set_message("looking for files");
+        let discovery = discover(self.root, &self.config.inventory, &|| self.progress.tick())?;
+        // A folder with nothing in it is most likely the wrong one.
+        let holds_something = !self.config.stores.is_empty() || discovery.files.iter().any(|found| self.claims(found));
+        let wanted = if self.record && holds_something { Mode::ReadWrite } else { Mode::ReadOnly };
+        let (state, key, mode) = self.open_state(wanted).await?;
+        let mut facts = self.read_tree(discovery, &key);
         facts.declarations.extend(self.config.declarations.iter().cloned());
         for store in self.read_stores(&key).await {
             facts.extend(store);
@@ -55,21 +62,45 @@ impl Collection<'_> {
             Some(state) => state.sightings(&key.id()).await?,
             None => Default::default(),
         };
+        if let Some(state) = state.as_ref().filter(|_| sightings.is_empty()) {
+            state.refuse_other_keys(&key.id()).await?;
+        }
         for seen in sightings.values_mut() {
             seen.retain(|sighting| sighting.first_seen <= self.as_of);
             for sighting in seen {
                 sighting.last_seen = sighting.last_seen.min(self.as_of);
             }
         }
-        if let Some(state) = state.filter(|_| self.record) {
+        if let Some(state) = state.filter(|_| mode == Mode::ReadWrite) {
             state.record(&key.id(), self.as_of, &seen(&facts)).await?;
         }
-        Ok(Snapshot { as_of: self.as_of, facts, sightings })
+        Ok((Snapshot { as_of: self.as_of, facts, sightings }, key))
     }
 
-    fn read_tree(&self, key: &FingerprintKey) -> Result<Facts, Error> {
-        self.progress.set_message("looking for files");
-        let discovery = discover(self.root, &self.config.inventory, &|| self.progress.tick())?;
+    /// The state, and the key of its fingerprints. Where the folder cannot be written, nothing is remembered.
+    async fn open_state(&self, mode: Mode) -> Result<(Option<State>, FingerprintKey, Mode), Error> {
+        let config = &self.config.state;
+        let opened = match state::fingerprint_key(config, self.root, mode) {
+            Ok(key) => State::open(config, self.root, mode).await.map(|state| (state, key, mode)),
+            Err(error) => Err(error),
+        };
+        match opened {
+            Err(error) if mode == Mode::ReadWrite && *config == StateConfig::default() && error.is_unwritable() => {
+                (self.warn)(&format!("nothing is remembered of this scan: {error}"));
+                let key = state::fingerprint_key(config, self.root, Mode::ReadOnly)?;
+                Ok((State::open(config, self.root, Mode::ReadOnly).await?, key, Mode::ReadOnly))
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Whether a file is of one of the kinds that its name suggests, or cannot be looked at.
+    fn claims(&self, found: &Found) -> bool {
+        SourceFile::read(self.root, &found.path)
+            .map_or(true, |file| found.kinds.iter().any(|kind| (kind.claims)(&file)))
+    }
+
+    fn read_tree(&self, discovery: Discovery, key: &FingerprintKey) -> Facts {
         let mut facts = Facts { gaps: discovery.gaps, ..Facts::default() };
         self.progress.set_length(discovery.files.len() as u64);
         for found in &discovery.files {
@@ -77,11 +108,11 @@ impl Collection<'_> {
             facts.extend(self.read_file(found, key));
             self.progress.inc(1);
         }
-        Ok(facts)
+        facts
     }
 
     fn read_file(&self, found: &Found, key: &FingerprintKey) -> Facts {
-        let reader = Reader { key, generated: found.generated, as_of: self.as_of };
+        let reader = Reader { key, generated: found.generated, as_of: self.as_of, known: self.known };
         let file = match SourceFile::read(self.root, &found.path) {
             Ok(file) => file,
             Err(gap) => return inventory::read_without_content(&found.kinds, self.root, &found.path, &reader, gap),
@@ -106,7 +137,7 @@ impl Collection<'_> {
     }
 
     async fn read_stores(&self, key: &FingerprintKey) -> Vec<Facts> {
-        let reader = Reader { key, generated: false, as_of: self.as_of };
+        let reader = Reader { key, generated: false, as_of: self.as_of, known: self.known };
         let reads = self.config.stores.iter().filter_map(|store| {
             // The config has checked the kind.
             let kind = StoreKind::find(&store.kind)?;

@@ -4,15 +4,20 @@ use std::io::{ErrorKind, Write};
 
 use chrono::{SubsecRound, Utc};
 use keytrail_rules::model::Time;
+use keytrail_rules::text::visible;
 
 use crate::cli::{Cli, Color, Command, SourceArgs};
 use crate::collect::{Collection, progress};
 use crate::config::Config;
 use crate::error::Error;
+use crate::leaks::hunt;
+use crate::source::KnownSecrets;
 
 mod completions;
 mod init;
 mod inventory;
+mod leaks;
+mod output;
 mod rules;
 mod scan;
 
@@ -42,6 +47,7 @@ impl Status {
 pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
     match &cli.command {
         Command::Scan(args) => scan::run(cli, args),
+        Command::Leaks(args) => leaks::run(cli, args),
         Command::Inventory(args) => inventory::run(cli, args),
         Command::Rules { command } => rules::run(command.as_ref()),
         Command::Init(args) => init::run(args),
@@ -50,25 +56,42 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
 }
 
 /// Collects the snapshot of a command, and the config that it was collected under.
-fn collect(cli: &Cli, args: &SourceArgs) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
+fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
     let unreadable = |error| Error::Root(args.path.clone(), error);
     if !args.path.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(ErrorKind::NotADirectory.into()));
     }
     let config = Config::load(&args.path, args.config.as_deref())?;
     let bar = progress(cli.quiet);
+    let known = KnownSecrets::default();
     let collection = Collection {
         root: &args.path,
         config: &config,
         as_of: args.as_of.unwrap_or_else(now),
         is_past: args.as_of.is_some(),
         record: args.as_of.is_none() || args.record,
+        known: leaks.then_some(&known),
         progress: &bar,
+        warn: &|message| bar.suspend(|| warn(message)),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let snapshot = runtime.map_err(Error::Runtime)?.block_on(collection.collect());
+    let snapshot = runtime()?.block_on(collection.collect());
+    let (mut snapshot, key) = snapshot?;
+    if leaks {
+        let warn = |message: &str| bar.suspend(|| warn(message));
+        hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
+    }
     bar.finish_and_clear();
-    Ok((snapshot?, config))
+    Ok((snapshot, config))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(Error::Runtime)
+}
+
+/// Tells the user something on standard error.
+fn warn(message: &str) {
+    // Nobody is left to be told if standard error is gone.
+    let _ = writeln!(std::io::stderr(), "warning: {}", visible(message));
 }
 
 /// The time, in whole seconds: reports show no more.

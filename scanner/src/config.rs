@@ -3,6 +3,7 @@
 mod decode;
 mod document;
 mod error;
+mod leaks;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use keytrail_rules::policy::Policy;
 use crate::source::open_regular;
 
 pub use error::ConfigErrors;
+pub use leaks::LeaksConfig;
 
 /// The name of the config in the scanned folder.
 pub const FILE_NAME: &str = "keytrail.toml";
@@ -35,6 +37,8 @@ pub struct Config {
     pub declarations: Vec<Declaration>,
     /// `[policy]` and `[[exception]]`.
     pub policy: Policy,
+    /// `[leaks]`.
+    pub leaks: LeaksConfig,
     /// `[state]`.
     pub state: StateConfig,
 }

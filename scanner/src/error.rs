@@ -40,6 +40,17 @@ pub enum Error {
         /// What to do instead.
         hint: String,
     },
+    /// The system has no random numbers.
+    #[error("cannot read the system's random source: {0}")]
+    Random(#[source] std::io::Error),
+    /// A rule file is not understood.
+    #[error("{file}: {message}")]
+    Rules {
+        /// The file.
+        file: String,
+        /// What is wrong, with the line where that is known.
+        message: String,
+    },
     /// The runtime cannot be started.
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] std::io::Error),
@@ -59,6 +70,7 @@ impl Error {
             Self::Report(error) => error.hint().map(str::to_owned),
             Self::Root(..) => Some("name an existing folder: keytrail scan PATH".into()),
             Self::Pattern(_) => Some("see `*`, `**`, `?`, `[…]` and `{a,b}` of gitignore-like patterns".into()),
+            Self::Rules { .. } => Some("see CONTRIBUTING.md of Keytrail for how detectors are written".into()),
             _ => None,
         }
     }

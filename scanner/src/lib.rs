@@ -11,6 +11,7 @@ pub mod discover;
 pub mod dotenv;
 pub mod error;
 pub mod inventory;
+pub mod leaks;
 pub mod repository;
 pub mod source;
 pub mod state;

@@ -1,10 +1,12 @@
 //! One file of the scanned tree, read whole and bounded, with its lines.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use keytrail_rules::model::{Environment, FingerprintKey, Gap, GapReason, Location, Secret, Time};
+use keytrail_rules::model::{Environment, Fingerprint, FingerprintKey, Gap, GapReason, Location, Secret, Time};
 use keytrail_rules::value::Value;
 use zeroize::Zeroize;
 
@@ -250,6 +252,27 @@ fn mode(_: &Metadata) -> Option<u32> {
     None
 }
 
+/// The values that a scan read, kept in memory until leaks were searched for, by their fingerprints.
+#[derive(Debug, Default)]
+pub struct KnownSecrets(Mutex<BTreeMap<Fingerprint, Secret>>);
+
+impl KnownSecrets {
+    /// Keeps a value; an empty one is none.
+    pub fn add(&self, fingerprint: &Fingerprint, secret: &Secret) {
+        if secret.expose().is_empty() {
+            return;
+        }
+        // A thread that panicked left the map whole: it only ever gains entries.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(fingerprint.clone()).or_insert_with(|| Secret::from(secret.expose()));
+    }
+
+    /// The values, by fingerprint.
+    pub fn into_inner(self) -> BTreeMap<Fingerprint, Secret> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What every reader of a source needs: how to observe a value without keeping it, and what the config says of
 /// the file at hand.
 pub struct Reader<'a> {
@@ -259,12 +282,32 @@ pub struct Reader<'a> {
     pub generated: bool,
     /// The instant that is scanned as of.
     pub as_of: Time,
+    /// Where the values go that leaks are searched for; `None` where none are.
+    pub known: Option<&'a KnownSecrets>,
 }
 
 impl Reader<'_> {
-    /// Observes a value.
+    /// Observes the text of a value.
     pub fn observe(&self, text: &str) -> Value {
-        Value::observe(&Secret::from(text), self.key)
+        self.observe_secret(&Secret::from(text))
+    }
+
+    /// Observes a value.
+    pub fn observe_secret(&self, secret: &Secret) -> Value {
+        let value = Value::observe(secret, self.key);
+        if let (Some(known), Some(fingerprint)) = (self.known, &value.fingerprint) {
+            known.add(fingerprint, secret);
+        }
+        value
+    }
+
+    /// The fingerprint of a value that was replaced.
+    pub fn fingerprint(&self, secret: &Secret) -> Fingerprint {
+        let fingerprint = self.key.fingerprint(secret);
+        if let Some(known) = self.known {
+            known.add(&fingerprint, secret);
+        }
+        fingerprint
     }
 
     /// The environment that a file belongs to, by its path.

@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod fingerprint_key;
 mod private;
+mod searched;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use database::{Database, Limits, Stamp};
 
 pub use error::StateError;
 pub use fingerprint_key::{KEY_VARIABLE, fingerprint_key};
+pub use searched::SearchId;
 
 /// The folder of the state in the scanned folder.
 pub const FOLDER: &str = ".keytrail";
@@ -136,6 +138,26 @@ impl State {
         // The order of the fields is the order of age.
         sightings.values_mut().for_each(|seen| seen.sort());
         Ok(sightings)
+    }
+
+    /// Refuses a state of which everything was seen under other keys than the one of that id.
+    ///
+    /// # Errors
+    /// [`StateError::OtherKey`]; a database that cannot be read.
+    pub async fn refuse_other_keys(&self, key_id: &str) -> Result<(), StateError> {
+        const SELECT: &str = "SELECT place FROM keytrail_sightings WHERE key_id <> $1 LIMIT 1";
+        let other: Option<(String,)> = within(
+            &self.database,
+            self.limits,
+            async {
+                let mut connection = self.connection.lock().await;
+                let query = sqlx::query_as(SELECT).bind(key_id.to_owned());
+                query.fetch_optional(&mut *connection).await.map_err(|error| self.database.error(&error))
+            }
+            .boxed(),
+        )
+        .await?;
+        other.map_or(Ok(()), |_| Err(StateError::OtherKey(self.database.name())))
     }
 
     /// Adds what a scan sees as of an instant, in one transaction. Times are kept to the microsecond. A version larger

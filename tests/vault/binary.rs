@@ -103,7 +103,7 @@ async fn a_store_that_cannot_be_read_is_a_gap_and_exit_status_3() {
     for (token, words) in [(None, "SCAN_TOKEN is not set"), (Some("s.wrong"), "refuses the token")] {
         let out = run(token);
         assert_eq!(out.status, Some(3), "{}", out.stdout);
-        assert!(out.stdout.contains(words) && out.stdout.contains("read 2 sources"), "{}", out.stdout);
+        assert!(out.stdout.contains(words) && out.stdout.contains("read 3 sources"), "{}", out.stdout);
     }
 }
 

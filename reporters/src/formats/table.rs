@@ -27,7 +27,7 @@ pub(super) static FORMAT: Format =
 
 fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
     let page = Page { report, options };
-    let sections = [page.secrets(), page.findings(), page.gaps(), page.verdict(), page.totals()];
+    let sections = [page.secrets(), page.findings(), page.gaps(), page.verdict(), page.totals(true)];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     Ok(sections.join("\n").into_bytes())
 }
@@ -35,7 +35,7 @@ fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
 /// Every secret of a report, for a person at a terminal: id, owner, class, cadence, age, due date and places.
 pub fn inventory(report: &Report, options: &Options) -> Vec<u8> {
     let page = Page { report, options };
-    let sections = [page.inventory(), page.gaps(), page.totals()];
+    let sections = [page.inventory(), page.gaps(), page.totals(false)];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     sections.join("\n").into_bytes()
 }

@@ -26,6 +26,8 @@ fn report(mut items: Vec<ItemReport>) -> Report {
         tool: Tool { name: "keytrail", version: "0.0.0" },
         scope: Vec::new(),
         items,
+        leaks: Vec::new(),
+        searched: None,
         gaps: Vec::new(),
         findings: Vec::new(),
         summary: Summary::default(),

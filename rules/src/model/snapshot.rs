@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Declaration, Environment, Fingerprint, Gap, Key, Location, Place, SecretCopy, Time};
+use super::{Declaration, Environment, Fingerprint, Gap, Key, Leak, Location, Place, Searched, SecretCopy, Time};
 
 /// Everything that a scan saw, as of one instant: the only input of the rules beside the policy.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,6 +32,10 @@ pub struct Facts {
     pub code: Vec<CodeUse>,
     /// Key files and their modes.
     pub key_files: Vec<FileMode>,
+    /// Secrets that lie where they should not.
+    pub leaks: Vec<Leak>,
+    /// What was searched for them; `None` where nothing was.
+    pub searched: Option<Searched>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
 }
@@ -46,6 +50,12 @@ impl Facts {
         self.links.extend(other.links);
         self.code.extend(other.code);
         self.key_files.extend(other.key_files);
+        self.leaks.extend(other.leaks);
+        match (&mut self.searched, other.searched) {
+            (Some(searched), Some(more)) => searched.add(more.files, more.objects, more.bytes),
+            (searched @ None, more) => *searched = more,
+            (Some(_), None) => {}
+        }
         self.gaps.extend(other.gaps);
     }
 }

@@ -57,9 +57,9 @@ fn held(root: &Path) -> Result<BTreeMap<&'static str, Vec<String>>, Error> {
                 let facts = inventory::read(
                     kind,
                     &file,
-                    &Reader { key: &key, generated: false, as_of: chrono::DateTime::UNIX_EPOCH },
+                    &Reader { key: &key, generated: false, as_of: chrono::DateTime::UNIX_EPOCH, known: None },
                 );
-                facts.scope.iter().any(|scope| scope.held > 0)
+                facts.scope.iter().any(|scope| scope.held > 0) || !facts.gaps.is_empty()
             };
             if (kind.claims)(&file) && holds() {
                 files.entry(kind.config_key).or_default().push(found.path.clone());
@@ -72,22 +72,23 @@ fn held(root: &Path) -> Result<BTreeMap<&'static str, Vec<String>>, Error> {
 fn render(files: &BTreeMap<&str, Vec<String>>, vault: Option<&str>) -> String {
     let mut text = String::from(HEAD);
     for kind in KINDS {
-        match files.get(kind.config_key) {
-            Some(paths) => {
-                let _ = writeln!(text, "{} = [", kind.config_key);
-                for path in paths {
-                    let _ = writeln!(text, "  {},", quoted(path));
-                }
-                let _ = writeln!(text, "]");
-            }
-            None => {
-                let patterns: Vec<String> = kind.patterns.iter().map(|pattern| quoted(pattern)).collect();
-                let _ = writeln!(text, "# {} = [{}]", kind.config_key, patterns.join(", "));
-            }
+        if let Some(paths) = files.get(kind.config_key) {
+            let _ = writeln!(text, "# found {}", shown(paths));
         }
+        // The usual patterns stay in force, so that a file that comes later is scanned as well.
+        let patterns: Vec<String> = kind.patterns.iter().map(|pattern| quoted(pattern)).collect();
+        let _ = writeln!(text, "# {} = [{}]", kind.config_key, patterns.join(", "));
     }
     text.push_str(TAIL);
     text.replace("VAULT_ADDRESS", &quoted(vault.unwrap_or("http://127.0.0.1:8200")))
+}
+
+/// `3: a, b, c`; of many the first ones.
+fn shown(paths: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let names: Vec<String> = paths.iter().take(SHOWN).map(|path| quoted(path)).collect();
+    let more = if paths.len() > SHOWN { ", …" } else { "" };
+    format!("{}: {}{more}", paths.len(), names.join(", "))
 }
 
 /// A TOML basic string (TOML 1.0, "String").
@@ -109,7 +110,7 @@ fn quoted(text: &str) -> String {
 const HEAD: &str = r#"# What Keytrail scans, and what it asks for. Every key is optional; `keytrail scan --help` tells more.
 
 [inventory]
-# The files that the inventory is read from, as paths or patterns (`**/*.md`). A list that is left out is searched for.
+# The files that the inventory is read from, as paths or patterns. A list that is left out has the patterns shown here.
 "#;
 
 const TAIL: &str = r#"# generated = [".env.local"]      # files that are generated from the schema, and must agree with it
@@ -129,6 +130,10 @@ const TAIL: &str = r#"# generated = [".env.local"]      # files that are generat
 # cadence = "90 days"               # or "quarterly", "P90D", "on password change", "never (static)"
 # copies = ["vault:secret/app/db#password"]
 # derived_from = []
+
+# [leaks]                           # by default the folder and its git history are searched
+# logs = ["logs/**/*"]
+# exclude = ["testdata/**"]
 
 [policy]
 due_soon = "14 days"

@@ -10,9 +10,9 @@ use crate::cli::{Cli, InventoryArgs, ListFormat};
 use crate::error::Error;
 
 pub(super) fn run(cli: &Cli, args: &InventoryArgs) -> Result<Status, Error> {
-    let (snapshot, config) = collect(cli, &args.source)?;
+    let (snapshot, config) = collect(cli, &args.source, false)?;
     let report = evaluate(&snapshot, &config.policy, &BTreeSet::new());
-    let options = super::scan::options(use_color(cli.color), false, 0);
+    let options = super::output::options(use_color(cli.color), false, 0);
     let bytes = match args.format {
         ListFormat::Table => inventory_table(&report, &options),
         ListFormat::Json => inventory_json(&report)?,

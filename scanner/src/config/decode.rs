@@ -176,6 +176,11 @@ impl<'d> Table<'d> {
         number
     }
 
+    /// Makes a key known that is not asked for where it is missing.
+    pub(super) fn know(&mut self, key: &'static str) {
+        self.asked.push(key);
+    }
+
     /// A date or a time, for a key that has to be there.
     pub(super) fn required_date(&mut self, key: &'static str) -> Option<Date<'d>> {
         const EXAMPLE: &str = "2027-03-31";

@@ -17,7 +17,7 @@ use toml::value::{Datetime, Offset};
 
 use super::decode::{Log, Table, Text};
 use super::error::{ConfigErrors, Mistake, is_variable_name};
-use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig};
+use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, leaks};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -122,16 +122,20 @@ impl Document<'_> {
         let secrets = top.tables("secret", "[[secret]]");
         let policy = top.table("policy", "[policy]", "write [policy] on a line of its own");
         let exceptions = top.tables("exception", "[[exception]]");
+        let leaks = top.table("leaks", "[leaks]", "write [leaks] on a line of its own");
         let state = top.table("state", "[state]", "write [state] on a line of its own");
-        top.finish(&["leaks", "trail"]);
+        top.finish(&["trail"]);
 
         let mut policy = policy.map(|table| self.policy(table)).unwrap_or_default();
         policy.exceptions = exceptions.into_iter().map(|table| self.exception(table)).collect();
+        let (leaks, accepted) = leaks.map(leaks::read).unwrap_or_default();
+        policy.accepted = accepted;
         Config {
             inventory: inventory.map(|table| self.inventory(table)).unwrap_or_default(),
             stores: self.stores(stores),
             declarations: secrets.into_iter().map(|table| self.secret(table)).collect(),
             policy,
+            leaks,
             state: state.map(state_config).unwrap_or_default(),
         }
     }
@@ -409,7 +413,7 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 /// The first instant after a date, or the instant of a time with an offset.
-fn instant(date: &Datetime) -> Result<Time, &'static str> {
+pub(super) fn instant(date: &Datetime) -> Result<Time, &'static str> {
     const NO_DATE: &str = "this is no day of the calendar";
     const NO_TIME: &str = "this is no time of the day";
     let day = date.date.ok_or("this is a time without a date")?;
@@ -434,7 +438,7 @@ fn instant(date: &Datetime) -> Result<Time, &'static str> {
 }
 
 /// Patterns that can be matched; the others are mistakes.
-fn globs(table: &mut Table<'_>, key: &'static str, example: &str) -> Vec<String> {
+pub(super) fn globs(table: &mut Table<'_>, key: &'static str, example: &str) -> Vec<String> {
     let texts = table.texts(key, example);
     for text in &texts {
         if let Err(error) = Glob::new(text.value) {
@@ -444,16 +448,16 @@ fn globs(table: &mut Table<'_>, key: &'static str, example: &str) -> Vec<String>
     strings(texts)
 }
 
-fn strings(texts: Vec<Text<'_>>) -> Vec<String> {
+pub(super) fn strings(texts: Vec<Text<'_>>) -> Vec<String> {
     texts.into_iter().map(own).collect()
 }
 
-fn own(text: Text<'_>) -> String {
+pub(super) fn own(text: Text<'_>) -> String {
     text.value.to_owned()
 }
 
 /// The text; nothing where it is missing, which is a mistake already.
-fn owned(text: Option<Text<'_>>) -> String {
+pub(super) fn owned(text: Option<Text<'_>>) -> String {
     text.map(own).unwrap_or_default()
 }
 

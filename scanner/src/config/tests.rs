@@ -160,7 +160,7 @@ fn the_config_is_looked_for_in_the_root() {
     1 | [polcy]
       |  ^^^^^
       |
-      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `secret`, `policy`, `exception`, `state`
+      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `secret`, `policy`, `exception`, `leaks`, `state`
     ");
 }
 
@@ -297,12 +297,13 @@ fn the_json_schema_has_the_keys_of_the_decoder() {
         published.entry(header.to_owned()).or_insert_with(BTreeSet::new).extend(properties.keys().cloned());
     };
     add("", &schema);
-    for table in ["inventory", "policy", "state"] {
+    for table in ["inventory", "policy", "leaks", "state"] {
         add(&format!("[{table}]"), &schema["properties"][table]);
     }
     for table in ["store", "secret", "exception"] {
         add(&format!("[[{table}]]"), &schema["properties"][table]["items"]);
     }
+    add("[[leaks.accept]]", &schema["properties"]["leaks"]["properties"]["accept"]["items"]);
     for way in schema["properties"]["store"]["items"]["properties"]["auth"]["oneOf"].as_array().expect("ways") {
         add("auth", way);
     }

@@ -17,7 +17,12 @@ pub(super) fn read(kind: &FileKind, file: &SourceFile) -> Facts {
     super::read(
         kind,
         file,
-        &Reader { key: &FingerprintKey::new([7; 32]), generated: false, as_of: chrono::DateTime::UNIX_EPOCH },
+        &Reader {
+            key: &FingerprintKey::new([7; 32]),
+            generated: false,
+            as_of: chrono::DateTime::UNIX_EPOCH,
+            known: None,
+        },
     )
 }
 

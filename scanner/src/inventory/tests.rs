@@ -11,7 +11,12 @@ use crate::source::{Reader, SourceFile};
 #[test]
 fn a_key_store_is_read_without_its_content() {
     let root = tempfile::tempdir().expect("a folder");
-    let reader = Reader { key: &FingerprintKey::new([7; 32]), generated: false, as_of: chrono::DateTime::UNIX_EPOCH };
+    let reader = Reader {
+        key: &FingerprintKey::new([7; 32]),
+        generated: false,
+        as_of: chrono::DateTime::UNIX_EPOCH,
+        known: None,
+    };
     let keys: &[&FileKind] = &[&key_file::KIND];
     let others: &[&FileKind] = &[&code::KIND];
     let both: &[&FileKind] = &[&code::KIND, &key_file::KIND];
@@ -38,7 +43,12 @@ fn a_key_store_is_read_without_its_content() {
 #[test]
 fn a_file_that_may_not_be_read_is_a_gap_unless_its_name_is_enough() {
     let root = tempfile::tempdir().expect("a folder");
-    let reader = Reader { key: &FingerprintKey::new([7; 32]), generated: false, as_of: chrono::DateTime::UNIX_EPOCH };
+    let reader = Reader {
+        key: &FingerprintKey::new([7; 32]),
+        generated: false,
+        as_of: chrono::DateTime::UNIX_EPOCH,
+        known: None,
+    };
     for (name, gaps) in [("id_rsa", 0), ("server.pem", 1), ("absent.p12", 1)] {
         if name != "absent.p12" {
             fs::write(root.path().join(name), "").expect("a file");

@@ -18,7 +18,10 @@ use crate::config::StateConfig;
 const MIGRATIONS_TABLE: &str = "keytrail_migrations";
 
 /// The steps of the schema, oldest first: one line each. A step that was released never changes.
-const MIGRATIONS: &[(&str, &str)] = &[("sightings", include_str!("migrations/0001_sightings.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("sightings", include_str!("migrations/0001_sightings.sql")),
+    ("searched", include_str!("migrations/0002_searched.sql")),
+];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let migration = |(number, (name, sql)): (i64, &(&'static str, &'static str))| {

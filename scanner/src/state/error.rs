@@ -65,6 +65,9 @@ pub enum StateError {
         /// What it says.
         reason: String,
     },
+    /// What is remembered was seen under another fingerprint key, so that no value can be compared with it.
+    #[error("{0} was written under another fingerprint key")]
+    OtherKey(String),
     /// The state was opened for reading only.
     #[error("{0} was opened for reading only")]
     ReadOnly(String),
@@ -89,8 +92,18 @@ impl StateError {
             Self::Locked(_) => "wait for the other scan to end".into(),
             Self::Unreachable { .. } => "check [state] url, and that the server runs".into(),
             Self::Refused { .. } => "check the user of [state] url, its password (PGPASSWORD) and its rights".into(),
+            Self::OtherKey(name) => format!(
+                "put the key back (fingerprint.key, or {}), or move {name} away: ages count from the next scan then",
+                super::KEY_VARIABLE
+            ),
             Self::ReadOnly(_) => "open it for writing".into(),
         }
+    }
+
+    /// Whether the place of the state may not be written.
+    pub fn is_unwritable(&self) -> bool {
+        let kinds = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
+        matches!(self, Self::File { error, .. } if kinds.contains(&error.kind()))
     }
 
     /// What went wrong with a file.

@@ -84,7 +84,8 @@ mod tests {
         let absolute = format!("{}/*.env", outside.path().display());
         let config = store(inside.path(), &["*.env", &absolute, "none/*.env"]);
         let key = FingerprintKey::new([1; 32]);
-        let facts = read(&config, &Reader { key: &key, generated: false, as_of: chrono::DateTime::UNIX_EPOCH });
+        let facts =
+            read(&config, &Reader { key: &key, generated: false, as_of: chrono::DateTime::UNIX_EPOCH, known: None });
         let places: Vec<String> = facts.copies.iter().map(|copy| copy.place.to_string()).collect();
         let outside = outside.path().display();
         assert_eq!(places, [format!("hosts:{outside}/b.env#CHAT_TOKEN"), "hosts:app.env#MAILER_TOKEN".to_owned()]);

@@ -3,11 +3,16 @@
 
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
+mod git_pack;
 mod growth;
+mod known_values;
+mod leaks;
 mod planted;
 #[allow(clippy::duplicate_mod, reason = "another test has the same samples")]
 #[path = "../../../reporters/src/samples.rs"]
 mod samples;
+#[path = "../../../scanner/src/leaks/toy.rs"]
+mod toy;
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,20 +28,27 @@ use keytrail_rules::model::{AutoRotation, Facts, FingerprintKey, Key, Location, 
 use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
+pub use git_pack::git_pack;
 pub use growth::growth;
+pub use known_values::known_values;
+pub use leaks::{archives, stream};
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, by the name of its file in `fuzz_targets/` and of its folder of seeds.
 pub const TARGETS: &[Target] = &[
+    ("archives", archives),
     ("baseline", baseline),
     ("config", config),
     ("dotenv", dotenv),
     ("file_kinds", file_kinds),
+    ("git_pack", git_pack),
     ("growth", growth),
+    ("known_values", known_values),
     ("reporters", reporters),
     ("rules", rules),
+    ("stream", stream),
     ("vault_export", vault_export),
     ("yaml", yaml),
 ];
@@ -66,7 +78,12 @@ fn read_file(kind: &FileKind, content: &[u8]) -> Facts {
     let facts = inventory::read(
         kind,
         &file,
-        &Reader { key: &FingerprintKey::new([7; 32]), generated: true, as_of: chrono::DateTime::UNIX_EPOCH },
+        &Reader {
+            key: &FingerprintKey::new([7; 32]),
+            generated: true,
+            as_of: chrono::DateTime::UNIX_EPOCH,
+            known: None,
+        },
     );
     let lines = u32::try_from(file.text().lines().count()).unwrap_or(u32::MAX).max(1);
     let in_file = |at: &Location| at.file == path && at.line >= 1 && at.line <= lines;

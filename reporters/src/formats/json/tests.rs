@@ -123,7 +123,7 @@ fn every_object_of_the_schema_is_closed_and_every_field_described() {
     }
     let mut objects = 0;
     walk(&schema(), &mut objects);
-    assert_eq!(objects, 11);
+    assert_eq!(objects, 15);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anstyle::Style;
-use keytrail_rules::model::Severity;
+use keytrail_rules::model::{Searched, Severity};
 
 use super::layout::lines;
 use super::{FINE, HEADING, Page, URGENT, cell, count};
@@ -30,8 +30,8 @@ impl Page<'_> {
         lines(self.wrap(0, text))
     }
 
-    /// The totals, last, where the eye is when the output ends.
-    pub(super) fn totals(&self) -> String {
+    /// The totals, last, where the eye is when the output ends; without the findings where none were looked for.
+    pub(super) fn totals(&self, with_findings: bool) -> String {
         let (summary, gaps) = (&self.report.summary, self.report.gaps.len() as u64);
         let statuses = summary.items.iter().map(|(status, number)| format!("{number} {}", status.as_str()));
         let (evidence, style) = if gaps == 0 && summary.complete {
@@ -41,14 +41,21 @@ impl Page<'_> {
         };
         let as_of = self.report.as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let tool = &self.report.tool;
-        [
-            self.total("Secrets", &number_of(self.report.items.len() as u64, statuses), HEADING),
-            self.total("Findings", &self.numbers_of_findings(), HEADING),
-            self.total("Scope", &format!("read {}", self.read()), HEADING),
-            self.total("Evidence", &evidence, style),
-            self.total("As of", &format!("{as_of}, {} {}", tool.name, tool.version), HEADING),
-        ]
-        .concat()
+        // A search for leaks alone looks for no secrets that there should be.
+        let searches = ["files", "git-history"];
+        let is_leak_scan = self.report.searched.is_some()
+            && self.report.items.is_empty()
+            && self.report.scope.iter().all(|scope| searches.contains(&scope.kind.as_str()));
+        let secrets = || number_of(self.report.items.len() as u64, statuses);
+        let parts = [
+            (!is_leak_scan).then(|| self.total("Secrets", &secrets(), HEADING)),
+            with_findings.then(|| self.total("Findings", &self.numbers_of_findings(), HEADING)),
+            Some(self.total("Scope", &format!("read {}", self.read()), HEADING)),
+            self.report.searched.as_ref().map(|searched| self.total("Searched", &coverage(searched), HEADING)),
+            Some(self.total("Evidence", &evidence, style)),
+            Some(self.total("As of", &format!("{as_of}, {} {}", tool.name, tool.version), HEADING)),
+        ];
+        parts.into_iter().flatten().collect()
     }
 
     /// A label in a style, and a text beside it.
@@ -91,6 +98,47 @@ impl Page<'_> {
         let kinds: Vec<String> = kinds.into_iter().map(|(kind, number)| format!("{number} {}", cell(kind))).collect();
         let sources = count(self.report.scope.len() as u64, "source");
         if kinds.is_empty() { sources } else { format!("{sources} ({})", kinds.join(", ")) }
+    }
+}
+
+/// `12.5 MB in 40 files and 1,200 git objects, for 250 kinds of secrets and 12 known values`.
+fn coverage(searched: &Searched) -> String {
+    let mut sources = Vec::new();
+    if searched.files > 0 || searched.objects == 0 {
+        sources.push(count(searched.files, "file"));
+    }
+    if searched.objects > 0 {
+        sources.push(count(searched.objects, "git object"));
+    }
+    let mut wanted = Vec::new();
+    if searched.detectors > 0 {
+        wanted.push(count(searched.detectors, "kind") + " of secrets");
+    }
+    if searched.values > 0 {
+        wanted.push(count(searched.values, "known value"));
+    }
+    if searched.values_beside_names > 0 {
+        wanted.push(format!("{} beside their names only", count(searched.values_beside_names, "short value")));
+    }
+    let mut text = format!("{} in {} for {}", bytes(searched.bytes), sources.join(" and "), wanted.join(", "));
+    let missed: u64 = searched.not_searchable.values().sum();
+    if missed > 0 {
+        let reasons: Vec<String> =
+            searched.not_searchable.iter().map(|(reason, number)| format!("{number} {}", cell(reason))).collect();
+        text += &format!("; not searchable: {} ({})", count(missed, "value"), reasons.join(", "));
+    }
+    text
+}
+
+/// `512 B`, `1.5 MB`.
+fn bytes(number: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(size, _)| number >= *size) {
+        Some((size, unit)) => {
+            let tenths = u128::from(number) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{number} B"),
     }
 }
 

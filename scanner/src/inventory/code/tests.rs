@@ -12,7 +12,11 @@ fn key() -> FingerprintKey {
 }
 
 fn read(file: &SourceFile) -> keytrail_rules::model::Facts {
-    inventory::read(&KIND, file, &Reader { key: &key(), generated: false, as_of: chrono::DateTime::UNIX_EPOCH })
+    inventory::read(
+        &KIND,
+        file,
+        &Reader { key: &key(), generated: false, as_of: chrono::DateTime::UNIX_EPOCH, known: None },
+    )
 }
 
 /// A line for each use.

@@ -60,7 +60,12 @@ fn a_generated_file_says_so() {
     let file = SourceFile::from_bytes("deploy/.env.local", b"A=1".to_vec());
     let facts = super::read(
         &file,
-        &Reader { key: &FingerprintKey::new([7; 32]), generated: true, as_of: chrono::DateTime::UNIX_EPOCH },
+        &Reader {
+            key: &FingerprintKey::new([7; 32]),
+            generated: true,
+            as_of: chrono::DateTime::UNIX_EPOCH,
+            known: None,
+        },
     );
     assert!(facts.copies[0].generated);
     assert_eq!(facts.copies[0].environment.as_ref().map(Environment::as_str), Some("local"));

@@ -64,7 +64,12 @@ fn the_mode_of_a_key_is_read() {
         let facts = crate::inventory::read(
             &KIND,
             &file,
-            &Reader { key: &FingerprintKey::new([7; 32]), generated: false, as_of: chrono::DateTime::UNIX_EPOCH },
+            &Reader {
+                key: &FingerprintKey::new([7; 32]),
+                generated: false,
+                as_of: chrono::DateTime::UNIX_EPOCH,
+                known: None,
+            },
         );
         let modes: Vec<_> =
             facts.key_files.iter().map(|key| (key.file.as_str(), key.mode, key.holds.as_str())).collect();

@@ -159,11 +159,10 @@ impl Contents<'_> {
         if self.config.read_values {
             match self.version(at, newest).await {
                 Ok((values, current)) => {
-                    let key = self.reader.key;
                     let observed = values.into_iter();
                     let observed = observed.map(|(name, value)| {
-                        let fingerprint = key.fingerprint(&value);
-                        (name, (Value::observe(&value, key), fingerprint))
+                        let fingerprint = self.reader.fingerprint(&value);
+                        (name, (self.reader.observe_secret(&value), fingerprint))
                     });
                     return Ok((Keys::Values(observed.collect()), current));
                 }
@@ -231,7 +230,7 @@ impl Contents<'_> {
             let reads = numbers.into_iter().map(|number| async move {
                 let values = self.version(at, Some(number)).await;
                 let prints = values.map(|(values, _)| {
-                    values.into_iter().map(|(name, value)| (name, self.reader.key.fingerprint(&value))).collect()
+                    values.into_iter().map(|(name, value)| (name, self.reader.fingerprint(&value))).collect()
                 });
                 (number, prints)
             });
@@ -279,7 +278,7 @@ impl Contents<'_> {
         let raw: RawValues<'_> = body.data().map_err(Failure::Failed)?;
         let place = |key: &str| Place::new(&self.config.name, &at.full, key);
         let values = values(raw).into_iter();
-        Ok(values.map(|(key, value)| (place(&key), Value::observe(&value, self.reader.key))).collect())
+        Ok(values.map(|(key, value)| (place(&key), self.reader.observe_secret(&value))).collect())
     }
 
     fn environment(&self, stated: Option<Environment>, path: &str) -> Option<Environment> {

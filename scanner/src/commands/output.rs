@@ -1,0 +1,122 @@
+//! What the commands that make a report share: its formats, its baseline, its exit status.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use keytrail_reporters::{Format, Options};
+use keytrail_rules::report::Report;
+
+use super::{Status, print, use_color};
+use crate::cli::{Color, FailOn, ReportArgs};
+use crate::error::Error;
+use crate::source::open_regular;
+
+/// A format and where its bytes go; `None` is standard output.
+type Output = (&'static Format, Option<PathBuf>);
+
+/// Where a report goes, and what it is measured by. Made before anything is scanned, so that a mistake shows at once.
+pub(super) struct Outputs {
+    outputs: Vec<Output>,
+    baseline: Option<BTreeSet<String>>,
+    fail_on: FailOn,
+    color: Color,
+}
+
+impl Outputs {
+    /// Reads the options.
+    pub(super) fn new(args: &ReportArgs, color: Color) -> Result<Self, Error> {
+        let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+        Ok(Self { outputs: outputs(args)?, baseline, fail_on: args.fail_on, color })
+    }
+
+    /// Whether a program reads the report from standard output.
+    pub(super) fn is_piped(&self) -> bool {
+        self.outputs.iter().any(|(format, file)| file.is_none() && format.name != "table")
+    }
+
+    /// Marks what the baseline has, and says how the command ends.
+    pub(super) fn judge(&self, report: &mut Report) -> Status {
+        if let Some(known) = &self.baseline {
+            report.apply_baseline(known);
+        }
+        status(report, self.fail_on)
+    }
+
+    /// Writes the report in every format.
+    pub(super) fn write(self, report: &Report, context: &Options) -> Result<(), Error> {
+        for (format, file) in self.outputs {
+            let to_terminal = file.is_none() && use_color(self.color);
+            let options =
+                Options { color: to_terminal, width: context.width.filter(|_| file.is_none()), ..context.clone() };
+            let bytes = (format.render)(report, &options)?;
+            match file {
+                Some(file) => fs::write(&file, bytes).map_err(|error| Error::Write(file, error))?,
+                None => print(&bytes)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a report is rendered on this machine.
+pub(super) fn options(color: bool, verbose: bool, exit_code: u8) -> Options {
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let width = terminal_size::terminal_size().map(|(width, _)| width.0).filter(|_| is_terminal);
+    Options { color, width, verbose, exit_code, ..Options::default() }
+}
+
+/// The formats of `--format` and their files.
+fn outputs(args: &ReportArgs) -> Result<Vec<Output>, Error> {
+    let mut outputs: Vec<Output> = Vec::new();
+    if args.output.is_some() && args.format.iter().all(|wanted| wanted.contains('=')) {
+        return Err(Error::usage(
+            "--output names a file, and every format has its own",
+            "leave --output out, or name a format without a file",
+        ));
+    }
+    for wanted in &args.format {
+        let (name, file) = match wanted.split_once('=') {
+            Some((name, file)) => (name, Some(PathBuf::from(file))),
+            None => (wanted.as_str(), args.output.clone()),
+        };
+        let file = file.filter(|file| file.as_os_str() != "-");
+        let known = || keytrail_reporters::FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+        let format = Format::find(name).ok_or_else(|| {
+            Error::usage(
+                format!("there is no format '{}'", name.escape_debug()),
+                format!("the formats are {}", known()),
+            )
+        })?;
+        if outputs.iter().any(|(_, other)| *other == file) {
+            return Err(Error::usage(
+                "two formats go to one place",
+                "give each its file: --format table --format sarif=keytrail.sarif",
+            ));
+        }
+        outputs.push((format, file));
+    }
+    Ok(outputs)
+}
+
+fn read_baseline(file: &Path) -> Result<BTreeSet<String>, Error> {
+    let unreadable = |error| Error::Read(file.to_owned(), error);
+    let Some((mut open, _)) = open_regular(file).map_err(unreadable)? else {
+        return Err(unreadable(std::io::Error::other("not a regular file")));
+    };
+    let mut bytes = Vec::new();
+    open.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(keytrail_reporters::baseline(&bytes)?)
+}
+
+fn status(report: &Report, fail_on: FailOn) -> Status {
+    let fails = |severity| fail_on.0.is_some_and(|limit| severity >= limit);
+    if report.counting().any(|finding| fails(finding.severity)) {
+        Status::Findings
+    } else if !report.summary.complete {
+        Status::Incomplete
+    } else {
+        Status::Clean
+    }
+}
