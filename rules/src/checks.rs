@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::correlate::Correlation;
 use crate::inventory::{Inventory, Item};
 use crate::leaks::LeakReport;
 use crate::model::{Declaration, Evidence, Finding, SecretCopy, Severity, Snapshot, Time};
@@ -86,6 +87,8 @@ pub struct Context<'a> {
     pub inventory: &'a Inventory,
     /// The leaks, with the items that they belong to.
     pub leaks: &'a [LeakReport],
+    /// What the trails say together; nothing where none was read.
+    pub correlation: &'a Correlation,
     /// The parts of the scan that run.
     pub facets: &'a BTreeSet<Facet>,
     /// What the other rules found, for rules about exceptions; empty for all others.

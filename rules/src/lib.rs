@@ -10,6 +10,7 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod correlate;
 pub mod decode;
 pub mod detectors;
 pub mod inventory;

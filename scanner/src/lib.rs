@@ -16,6 +16,7 @@ pub mod repository;
 pub mod source;
 pub mod state;
 pub mod stores;
+pub mod trails;
 pub mod yaml;
 
 use std::io::Write;
