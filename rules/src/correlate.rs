@@ -77,6 +77,15 @@ pub struct Correlation {
     pub trails: Vec<TrailReport>,
 }
 
+impl Correlation {
+    /// The changes of one item, by time.
+    pub fn rotations_of(&self, item: &ItemId) -> &[Rotation] {
+        let from = self.rotations.partition_point(|one| one.item < *item);
+        let to = self.rotations.partition_point(|one| one.item <= *item);
+        self.rotations.get(from..to).unwrap_or_default()
+    }
+}
+
 /// One change of one credential.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Rotation {
