@@ -40,7 +40,7 @@ impl Age {
 
     /// The age after a change that brought no new value: the value is older than what looked like its beginning.
     fn no_younger(self, change: &Rotation, why: &str) -> Self {
-        if !self.not_before.is_some_and(|time| (time - change.at).abs() <= ONE_WRITE) {
+        if self.not_before.is_none_or(|time| (time - change.at).abs() > ONE_WRITE) {
             return self;
         }
         Self { not_before: None, first_value: false, proof: format!("{}; {why}", self.proof), ..self }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::changes::{by, evidence, instant, location, notices, shown, trace, trails_of};
+use super::changes::{by, evidence, instant, location, notices, short, shown, trace, trails_of};
 use super::{Context, about};
 use crate::correlate::{EventReport, TrailReport};
 use crate::inventory::{Item, ItemId};
@@ -88,8 +88,9 @@ fn with_no_ledger(item: &Item, event: &EventReport) -> Finding {
 }
 
 fn happened(item: &Item, event: &EventReport) -> String {
-    let version = event.version.as_ref().map_or_else(String::new, |version| format!("Version {version} of secret"));
-    let what = if version.is_empty() { "Secret" } else { &version };
+    // A command line makes strings of version numbers, and Vault hashes strings.
+    let version = event.version.as_deref().filter(|version| !version.starts_with("hmac-"));
+    let what = version.map_or_else(|| "Secret".to_owned(), |version| format!("Version {} of secret", short(version)));
     let (at, by) = (instant(event.time), by(Some(event)));
     format!("{what} '{}' was {} at {at}{by}, {}", item.id, event.kind.as_str(), shown(event))
 }

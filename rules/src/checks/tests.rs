@@ -315,7 +315,8 @@ fn a_reader_is_unexpected_only_where_readers_are_declared() {
         findings_under(&Policy::default(), vec![declaration], reading(actor))
     };
     assert_eq!(read(&[], "mallory"), []);
-    for expected in ["ci-7", "kubernetes:shop/deployment/api", "system:serviceaccount:shop:api"] {
+    for expected in ["ci-7", "kubernetes:shop/deployment/api", "system:serviceaccount:shop:api", "kubernetes-shop-api"]
+    {
         assert_eq!(read(&["ci-*"], expected), [], "{expected}");
     }
     let found = read(&["ci-*"], "mallory");

@@ -34,14 +34,15 @@ fn is_stranger(item: &Item, actor: &str) -> bool {
     !readers.is_empty() && !declared && !item.consumers().into_iter().any(|consumer| is_consumer(consumer, actor))
 }
 
-/// Whether a principal is a workload, or the Kubernetes service account of its name.
+/// Whether a principal is a workload: by its own name, or by the Kubernetes service account of that name as the API
+/// server and Vault's Kubernetes login call it.
 fn is_consumer(consumer: &str, actor: &str) -> bool {
-    let account = || {
+    let accounts = || {
         let (namespace, rest) = consumer.strip_prefix("kubernetes:")?.split_once('/')?;
         let (_, name) = rest.split_once('/')?;
-        Some(format!("system:serviceaccount:{namespace}:{name}"))
+        Some([format!("system:serviceaccount:{namespace}:{name}"), format!("kubernetes-{namespace}-{name}")])
     };
-    consumer == actor || account().is_some_and(|account| account == actor)
+    consumer == actor || accounts().is_some_and(|accounts| accounts.iter().any(|account| account == actor))
 }
 
 /// Whether a name fits a pattern in which `*` stands for any letters. Takes the product of their lengths at most.
