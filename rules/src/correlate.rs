@@ -345,3 +345,19 @@ pub struct TrailReport {
     /// How far its clock is from the others, by events that two trails share, in milliseconds; `None` without such.
     pub skew_milliseconds: Option<i64>,
 }
+
+impl TrailReport {
+    /// Whether it holds every record of a stretch of time.
+    pub fn covers(&self, from: Time, to: Time) -> bool {
+        let mut covered: Vec<&Covered> = self.covered.iter().collect();
+        covered.sort();
+        let mut reached = from;
+        for one in covered {
+            if one.from <= reached {
+                reached = reached.max(one.to);
+            }
+        }
+        let is_in = |hole: &Hole| hole.from.is_none_or(|start| start <= to) && hole.to.is_none_or(|end| end >= from);
+        reached > to && !self.holes.iter().any(is_in)
+    }
+}

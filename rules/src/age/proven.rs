@@ -83,9 +83,7 @@ fn may_have_changed_since(item: &Item, change: &Rotation, repeats: &[Time], trai
     let covered = |time: Time| {
         let stores = change.events.iter().filter(|event| event.role == Role::Store).map(|event| event.trail.as_str());
         let names: BTreeSet<&str> = stores.collect();
-        let mut covered =
-            trails.iter().filter(|trail| names.contains(trail.name.as_str())).flat_map(|one| &one.covered);
-        covered.any(|one| one.from <= change.at && time < one.to)
+        trails.iter().any(|trail| names.contains(trail.name.as_str()) && trail.covers(change.at, time))
     };
     let repeated = |time: Time| repeats.iter().any(|repeat| (*repeat - time).abs() <= ONE_WRITE);
     let later = versions.filter(|one| one.value == VersionValue::Unread && one.created_at - change.at > ONE_WRITE);

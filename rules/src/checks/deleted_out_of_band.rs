@@ -53,10 +53,9 @@ fn ledger(cx: &Context<'_>, event: &EventReport) -> Ledger {
     let (from, to) = (event.time - cx.policy.request_window, event.time + cx.policy.request_window);
     let ledgers = || cx.correlation.trails.iter().filter(|trail| trail.role == Role::Ledger);
     let due = |trail: &TrailReport| to + TimeDelta::seconds(trail.delay_seconds);
-    let covers = |trail: &TrailReport| trail.covered.iter().any(|covered| covered.from <= from && to <= covered.to);
     if ledgers().any(|trail| due(trail) > cx.snapshot.as_of) {
         Ledger::NotYet
-    } else if ledgers().any(covers) {
+    } else if ledgers().any(|trail| trail.covers(from, to)) {
         Ledger::Silent
     } else {
         Ledger::Unknown

@@ -372,6 +372,20 @@ fn a_deletion_that_nobody_asked_for_is_found() {
 }
 
 #[test]
+fn a_ledger_is_complete_where_its_stretches_join() {
+    let covered = |from, to| Covered { from: hour(from), to: hour(to), proof: Proof::Sequence };
+    let severity = |stretches: Vec<Covered>, holes: Vec<Hole>| {
+        let mut deleted = noted([event(EventKind::Deleted, 50)]);
+        (deleted.trails[0].covered, deleted.trails[0].holes) = (stretches, holes);
+        let found = findings(deleted);
+        found.iter().find(|one| one.rule == "deleted-out-of-band").map(|one| one.severity)
+    };
+    assert_eq!(severity(vec![covered(50, 80), covered(20, 55)], Vec::new()), Some(Severity::High));
+    assert_eq!(severity(vec![covered(56, 80), covered(20, 55)], Vec::new()), Some(Severity::Low));
+    assert_eq!(severity(vec![covered(20, 80)], vec![hole(60, 61, false)]), Some(Severity::Low));
+}
+
+#[test]
 fn without_a_ledger_a_deletion_weighs_little_and_is_said_once() {
     let mut alone = noted([event(EventKind::Deleted, 50), event(EventKind::Destroyed, 60)]);
     alone.trails.remove(0);
