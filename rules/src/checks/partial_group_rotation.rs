@@ -27,16 +27,13 @@ fn check(cx: &Context<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The secrets that are made from it, and those that it is made from, that no change near this one is of.
+/// The secrets that are made from it and that no change near this one is of.
 fn left_behind(cx: &Context<'_>, item: &Item, rotation: &Rotation) -> Vec<String> {
-    let is_related = |other: &&Item| {
-        let made_from = |a: &Item, b: &Item| a.derived_from.iter().any(|one| one.source == b.id);
-        other.id != item.id && (made_from(other, item) || made_from(item, other))
-    };
+    let is_made_from_it = |other: &&Item| other.derived_from.iter().any(|one| one.source == item.id);
     let changed = |other: &Item| {
         let near = |one: &Rotation| (one.at - rotation.at).abs() <= cx.policy.request_window;
         cx.correlation.rotations_of(&other.id).iter().any(|one| the_change(one).is_some() && near(one))
     };
-    let related = cx.inventory.secrets().filter(is_related);
-    related.filter(|other| !changed(other)).map(|other| format!("'{}'", other.id)).collect()
+    let group = cx.inventory.secrets().filter(is_made_from_it);
+    group.filter(|other| !changed(other)).map(|other| format!("'{}'", other.id)).collect()
 }
