@@ -181,7 +181,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![vault_audit];
 
 impl TrailKind {
     /// The kind of that name.
