@@ -63,6 +63,8 @@ pub enum Framing {
     Csv,
     /// A record begins at a line for which this holds; lines after it belong to it.
     Starts(fn(&[u8]) -> bool),
+    /// Whichever of the others the first bytes of each file tell.
+    Sniff(fn(&[u8]) -> Framing),
 }
 
 /// What a reader needs to know beside the bytes.
@@ -181,7 +183,7 @@ macro_rules! table {
     };
 }
 
-table![vault_audit];
+table![postgres_log, vault_audit];
 
 impl TrailKind {
     /// The kind of that name.

@@ -224,4 +224,4 @@ impl Call<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

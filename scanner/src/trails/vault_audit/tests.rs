@@ -82,6 +82,11 @@ pub(in super::super) fn shown(events: &[Draft]) -> String {
     events.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// The events of the first device, for what is joined with them.
+pub(in super::super) fn first() -> Vec<Draft> {
+    read(FIRST)
+}
+
 fn lines(text: &str) -> impl Iterator<Item = &[u8]> {
     text.lines().map(str::as_bytes)
 }
