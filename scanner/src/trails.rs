@@ -77,6 +77,8 @@ pub enum Framing {
     Csv,
     /// A record begins at a line for which this holds; lines after it belong to it.
     Starts(fn(&[u8]) -> bool),
+    /// Whichever of the others the first bytes of each file tell.
+    Sniff(fn(&[u8]) -> Framing),
 }
 
 /// What a reader needs to know beside the bytes.
@@ -195,7 +197,12 @@ macro_rules! table {
     };
 }
 
-table![json_log, workload_runs];
+table![
+    json_log,
+    postgres_log,
+    vault_audit,
+    workload_runs,
+];
 
 impl TrailKind {
     /// How long after an event its record may come.
