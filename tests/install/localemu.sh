@@ -6,7 +6,7 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 tools=${CARGO_TARGET_DIR:-$here/../../target}/test-tools/localemu
 mkdir -p "$tools"
-tools=$(CDPATH='' cd -- "$tools" && pwd)
+tools=$(CDPATH='' cd -- "$tools" && pwd -P)
 find_python() {
     for python in "${KEYTRAIL_TEST_PYTHON:-}" python3.13 "$HOME"/.pyenv/versions/3.13.*/bin/python3.13; do
         # A pyenv shim is there even where no version is chosen.
