@@ -38,8 +38,6 @@ async fn a_change_of_a_label_is_none_of_a_value() {
     {
         make(&cluster, namespace, name).await;
     }
-    // What was there before is not part of the story.
-    fs::write(cluster.audit_log(), "").expect("a file");
     let mut estate = Estate::new();
     for (key, place) in [
         ("TRACED", "kubernetes:full/secret/traced#password"),
