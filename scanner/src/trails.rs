@@ -183,7 +183,7 @@ macro_rules! table {
     };
 }
 
-table![postgres_log, vault_audit];
+table![pgbouncer_log, postgres_log, vault_audit];
 
 impl TrailKind {
     /// The kind of that name.
