@@ -183,7 +183,7 @@ macro_rules! table {
     };
 }
 
-table![pgbouncer_log, postgres_log, vault_audit];
+table![kubernetes_audit, pgbouncer_log, postgres_log, vault_audit];
 
 impl TrailKind {
     /// The kind of that name.
