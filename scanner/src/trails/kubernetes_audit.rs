@@ -1,13 +1,14 @@
-//! The audit log of a Kubernetes API server, `audit.k8s.io/v1`: a JSON object a line, or lists of them as a webhook gets them.
+//! The audit log of a Kubernetes API server, `audit.k8s.io/v1`: a JSON object a line, or lists of them as a webhook
+//! gets them.
 //!
 //! # What is read
-//! Writes, deletions and reads of secrets, and workloads that are started anew. At the level `Metadata` a new value and a new
-//! label look the same: such a write is a *maybe*. At the levels `Request` and `RequestResponse` the keys are known, and the
-//! values stand in the log in plain text, which events say in their details.
+//! Writes, deletions and reads of secrets, and workloads that are started anew. At the level `Metadata` a new value and
+//! a new label look the same: such a write is a *maybe*. At the levels `Request` and `RequestResponse` the keys are
+//! known, and the values stand in the log in plain text, which events say in their details.
 //!
 //! # Guarantees
-//! No value is copied or kept. Of whole objects that are written, the values are compared with those that were written before by a
-//! hash whose key lives as long as the reading, so that an unchanged key is no write.
+//! No value is copied or kept. Of whole objects that are written, the values are compared with those that were written
+//! before by a hash whose key lives as long as the reading, so that an unchanged key is no write.
 //!
 //! Format: <https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/>.
 
@@ -132,7 +133,8 @@ impl KubernetesAudit<'_> {
         self.values.insert(place.clone(), hash) == Some(hash)
     }
 
-    /// A patch of the template of its pods starts a workload anew; a whole object holds the template anyhow, changed or not.
+    /// A patch of the template of its pods starts a workload anew; a whole object holds the template anyhow, changed or
+    /// not.
     fn workload(&self, read: &Record<'_>, object: &Reference<'_>, kind: &str, time: Time, out: &mut Out) {
         let rollout = read.query("fieldManager").as_deref() == Some("kubectl-rollout");
         let template = || read.request_object.is_some_and(|sent| Object::read(sent).patches_template());

@@ -1,12 +1,13 @@
 //! The log of PgBouncer: who logs in at the pooler, who is refused by it, and when it reads its passwords anew.
 //!
-//! A login that succeeds is not logged: it is one that nothing speaks against before it ends, or until the time for logins is over.
-//! What the server behind refuses to the pooler is a refusal too, as the pooler holds a password that is not honoured.
+//! A login that succeeds is not logged: it is one that nothing speaks against before it ends, or until the time for
+//! logins is over. What the server behind refuses to the pooler is a refusal too, as the pooler holds a password that
+//! is not honoured.
 //!
 //! # Guarantees
-//! Names stand in the log as clients send them, line ends included, up to 128 bytes. Records that a name may have a hand in
-//! give no event and are said to be broken; of the others all that PgBouncer writes is asked for, which leaves a name no
-//! room to forge one. <https://www.pgbouncer.org/config.html#log-settings>
+//! Names stand in the log as clients send them, line ends included, up to 128 bytes. Records that a name may have a
+//! hand in give no event and are said to be broken; of the others all that PgBouncer writes is asked for, which leaves
+//! a name no room to forge one. <https://www.pgbouncer.org/config.html#log-settings>
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -59,7 +60,7 @@ struct PgBouncerLog<'a> {
     doubted: u32,
 }
 
-/// `2026-11-21 07:42:33.677 UTC [3091] LOG C-0x559285094850: app/me@127.0.0.1:34586 login attempt: db=app user=me tls=no`
+/// `2026-11-21 07:42:33.677 UTC [3091] LOG C-0x559285094850: app/me@127.0.0.1:34586 login attempt: …`
 struct Line<'a> {
     time: Time,
     pid: &'a str,
@@ -135,7 +136,8 @@ fn parse(text: &str, zone: Option<FixedOffset>) -> Result<Line<'_>, &'static str
     Ok(Line { time, pid, socket: Some(socket), message })
 }
 
-/// `C-0x559285094850: app/me@127.0.0.1:34586 …`, and what follows. A name with a space in it is not told from what follows.
+/// `C-0x559285094850: app/me@127.0.0.1:34586 …`, and what follows. A name with a space in it is not told from what
+/// follows.
 fn socket(text: &str) -> Option<(Socket<'_>, &str)> {
     let (id, rest) = text.split_once(": ")?;
     let (names, message) = rest.split_once(' ')?;

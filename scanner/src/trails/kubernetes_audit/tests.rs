@@ -97,14 +97,16 @@ fn what_failed_or_was_tried_out_changes_nothing() {
 }
 
 #[test]
-fn a_field_manager_with_a_number_is_a_run() {
+fn a_field_manager_that_is_no_program_is_a_run() {
     let run = |manager: &str| {
         let line = line(PATCH, &[("fieldManager=kubectl-patch", &format!("fieldManager={manager}"))]);
         events(&KIND, [line.as_bytes()]).swap_remove(0).run
     };
     assert_eq!(run("wr-7f3a"), Some("wr-7f3a".to_owned()));
     assert_eq!(run("wr%2F7f3a"), Some("wr/7f3a".to_owned()));
+    assert_eq!(run("run-traced"), Some("run-traced".to_owned()));
     assert_eq!(run("kubectl-patch"), None);
+    assert_eq!(run("trunk-manager"), None);
 }
 
 #[test]
