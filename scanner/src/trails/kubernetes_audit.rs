@@ -29,6 +29,7 @@ pub static KIND: TrailKind = TrailKind {
     name: "kubernetes-audit",
     role: Role::Store,
     delay: TimeDelta::zero(),
+    watches: &["kubernetes:"],
     requires: &["paths"],
     reads: Reads::Records { framing: Framing::Json(&["items"]), parser: open },
 };

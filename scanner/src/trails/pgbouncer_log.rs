@@ -32,6 +32,7 @@ pub static KIND: TrailKind = TrailKind {
     name: "pgbouncer-log",
     role: Role::Application,
     delay: LOGIN,
+    watches: &["postgres:"],
     requires: &["paths"],
     reads: Reads::Records { framing: Framing::Starts(begins_with_time), parser: open },
 };

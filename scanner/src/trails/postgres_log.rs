@@ -37,6 +37,7 @@ pub static KIND: TrailKind = TrailKind {
     name: "postgres-log",
     role: Role::Application,
     delay: STATEMENT,
+    watches: &["postgres:"],
     requires: &["paths"],
     reads: Reads::Records { framing: Framing::Sniff(sniff), parser: open },
 };

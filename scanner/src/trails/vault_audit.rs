@@ -29,6 +29,7 @@ pub static KIND: TrailKind = TrailKind {
     name: "vault-audit",
     role: Role::Store,
     delay: TimeDelta::zero(),
+    watches: &["vault:"],
     requires: &["paths"],
     reads: Reads::Records { framing: Framing::Lines, parser: open },
 };
