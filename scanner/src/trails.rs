@@ -77,8 +77,8 @@ pub enum Framing {
     Csv,
     /// A record begins at a line for which this holds; lines after it belong to it.
     Starts(fn(&[u8]) -> bool),
-    /// Whichever of the others the first bytes of each file tell.
-    Sniff(fn(&[u8]) -> Framing),
+    /// That of the first line of the file for which there is one; what comes before it is no record.
+    Sniff(fn(&[u8]) -> Option<Framing>),
 }
 
 /// What a reader needs to know beside the bytes.
@@ -199,6 +199,8 @@ macro_rules! table {
 
 table![
     json_log,
+    kubernetes_audit,
+    pgbouncer_log,
     postgres_log,
     vault_audit,
     workload_runs,

@@ -13,6 +13,7 @@ mod planted;
 mod samples;
 #[path = "../../../scanner/src/leaks/toy.rs"]
 mod toy;
+mod trails;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
+pub use trails::{kubernetes_audit, pgbouncer_log, postgres_log, vault_audit};
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -46,9 +48,13 @@ pub const TARGETS: &[Target] = &[
     ("git_pack", git_pack),
     ("growth", growth),
     ("known_values", known_values),
+    ("kubernetes_audit", kubernetes_audit),
+    ("pgbouncer_log", pgbouncer_log),
+    ("postgres_log", postgres_log),
     ("reporters", reporters),
     ("rules", rules),
     ("stream", stream),
+    ("vault_audit", vault_audit),
     ("vault_export", vault_export),
     ("yaml", yaml),
 ];
