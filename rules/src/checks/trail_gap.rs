@@ -12,7 +12,7 @@ rule! {
     ///
     /// # How to fix
     /// Read in what is missing. A trail that is complete and cannot prove it is declared to be:
-    /// `covers = ["2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z"]` in its `[[trail]]`; reports say that it is declared.
+    /// `covers = [2026-01-01, 2026-06-01]` in its `[[trail]]`; reports say that it is declared.
     "trail-gap", "KT4009", Trails, Medium
 }
 

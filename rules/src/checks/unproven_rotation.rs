@@ -15,7 +15,7 @@ rule! {
     ///
     /// # How to fix
     /// Read in what is missing: the rotated file, the other audit device, the next day's delivery. Where the trail is
-    /// complete and cannot prove it, say so: `covers = ["2026-01-01T00:00:00Z", "…"]` in its `[[trail]]`. Where no trail
+    /// complete and cannot prove it, say so: `covers = [2026-01-01, 2026-06-01]` in its `[[trail]]`. Where no trail
     /// watches the secret, add one.
     "unproven-rotation", "KT4004", Trails, Medium
 }
