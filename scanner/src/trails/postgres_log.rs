@@ -48,15 +48,14 @@ const DOUBTED: u32 = 5;
 
 const FORGED: &str = "a name in it, or before it, may hold a line end: use csvlog or jsonlog";
 
-/// Tells the format by the first line that has one.
-fn sniff(start: &[u8]) -> Framing {
-    let framing = start.split(|byte| *byte == b'\n').find_map(|line| match line.first() {
+/// Tells the format by a line. One that none of them has is the rest of a record.
+fn sniff(line: &[u8]) -> Option<Framing> {
+    match line.first() {
         Some(b'{') => Some(Framing::Lines),
         _ if line::is_csv(line) => Some(Framing::Csv),
         _ if stderr::starts(line) => Some(Framing::Starts(stderr::starts)),
         _ => None,
-    });
-    framing.unwrap_or(Framing::Starts(stderr::starts))
+    }
 }
 
 fn open<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
@@ -265,7 +264,7 @@ impl PostgresLog {
         let session = &*line.session;
         match line.transaction.as_deref() {
             Some(now) => {
-                self.sessions.fail(session, |held| is_change(held) && held.transaction.as_deref() == Some(now), out)
+                self.sessions.fail(session, |held| is_change(held) && held.transaction.as_deref() == Some(now), out);
             }
             None => {
                 let block = self.sessions.get(session).is_some_and(|session| {

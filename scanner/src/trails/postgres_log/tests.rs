@@ -300,15 +300,12 @@ fn zones_are_understood_or_asked_for() {
 }
 
 #[test]
-fn the_format_is_told_by_the_first_lines() {
-    let shown = |text: &str| match sniff(text.as_bytes()) {
-        Framing::Lines => "lines",
-        Framing::Csv => "csv",
-        Framing::Starts(_) => "starts",
-        _ => "other",
-    };
-    assert_eq!((shown(JSON), shown(CSV), shown(STDERR), shown("")), ("lines", "csv", "starts", "starts"));
-    assert_eq!(shown(&format!("the end of a line\"\n{CSV}")), "csv", "a file that begins in the middle of a record");
+fn the_format_is_told_by_a_line() {
+    let told = |text: &str| text.lines().next().and_then(|line| sniff(line.as_bytes()));
+    assert!(matches!(told(JSON), Some(Framing::Lines)));
+    assert!(matches!(told(CSV), Some(Framing::Csv)));
+    assert!(matches!(told(STDERR), Some(Framing::Starts(_))));
+    assert!(told("the rest of a statement\"").is_none());
 }
 
 #[test]
