@@ -24,6 +24,7 @@ mod testing;
 
 pub use config::TrailConfig;
 pub use scan::in_scan;
+pub use stream::read_source;
 
 /// Whether to read on.
 pub type Continue = ControlFlow<()>;

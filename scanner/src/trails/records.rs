@@ -56,11 +56,13 @@ pub(super) struct FileState {
     /// What is missing since then.
     hole: Option<Hole>,
     broken: Broken,
+    /// Whether the rest of it cannot be read.
+    has_failed: bool,
 }
 
 impl FileState {
     pub(super) fn new(name: &str) -> Self {
-        Self { source: Arc::from(name), last: None, hole: None, broken: Broken::default() }
+        Self { source: Arc::from(name), last: None, hole: None, broken: Broken::default(), has_failed: false }
     }
 }
 
@@ -126,6 +128,7 @@ impl<'a> Reading<'a> {
                     let gap = Gap::at(Location::of_file(&self.file.source), GapReason::Malformed, message);
                     self.gaps.push(gap.hint("bring the whole file, or read it again"));
                     self.lose(reason, None);
+                    self.file.has_failed = true;
                     return Continue::Continue(());
                 }
             }
@@ -138,7 +141,8 @@ impl<'a> Reading<'a> {
         records: &mut Records<R>,
         on_entry: &mut dyn FnMut(Entry) -> Continue,
     ) -> Continue {
-        while let Some(piece) = records.last_piece() {
+        // What is cut off where reading failed is told already.
+        while let Some(piece) = records.last_piece().filter(|_| !self.file.has_failed) {
             self.piece(piece, on_entry)?;
         }
         if let Some(hole) = self.file.hole.take() {
@@ -278,7 +282,7 @@ impl Broken {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
         let message = format!("{what} cannot be read: {}{more}", places.join(", "));
         let location = Location::of_line(source, u32::try_from(*first).unwrap_or(u32::MAX), "");
-        let hint = "what they said is missing; check the kind of the trail, or bring a whole copy of the file";
+        let hint = "check the kind of the trail, or bring a whole copy of the file";
         Some(Gap::at(location, GapReason::Malformed, message).hint(hint))
     }
 }
