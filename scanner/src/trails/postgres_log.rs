@@ -95,11 +95,11 @@ pub(super) fn run(name: &str) -> Option<String> {
 
 impl Parser for PostgresLog {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record).trim_ascii_end();
-        if record.is_empty() {
+        let text = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record).trim_ascii_end();
+        if text.is_empty() {
             return;
         }
-        let mut line = match line::parse(record, self.zone) {
+        let mut line = match line::parse(text, self.zone) {
             Ok(line) => line,
             Err(why) => {
                 if why == stderr::NO_TAG {
@@ -112,6 +112,7 @@ impl Parser for PostgresLog {
             self.doubted -= 1;
             line.doubtful = true;
         }
+        line.evidence = out.place.clone().map(|place| (place, record));
         out.time = Some(line.time);
         self.sessions.expire(line.time, out);
         if !line.doubtful {
@@ -204,7 +205,8 @@ impl PostgresLog {
         };
         let address = Some(&line.address).filter(|address| !address.is_empty());
         let details = address.map(|address| ("address", address.to_string())).into_iter().collect();
-        Draft { details, ..Draft::new(kind, role(name), line.time, id) }
+        let raw = line.evidence.as_ref().map(|(place, record)| place.raw(record));
+        Draft { details, raw, ..Draft::new(kind, role(name), line.time, id) }
     }
 
     fn consumer(&self, application: &str) -> Option<Arc<str>> {

@@ -1,8 +1,8 @@
-use keytrail_rules::model::{EventKind, Outcome};
+use keytrail_rules::model::{Entry, EventKind, Outcome, Time};
 use proptest::prelude::*;
 
 use super::super::vault_audit::tests::{self as vault, assert_shown, config, events, mutated, read_as};
-use super::super::{Draft, Framing, Out, TrailConfig};
+use super::super::{Continue, Draft, File, Framing, Opening, Out, TrailConfig, read_source};
 use super::{KIND, begins_with_time, sniff};
 
 const JSON: &str = include_str!("../../../../fixtures/trails/postgres-log/pg.json");
@@ -213,6 +213,24 @@ fn an_event_does_not_wait_for_ever() {
                 2026-11-21 07:01:00 UTC [2] LOG:  checkpoint\n";
     let counts: Vec<usize> = outs(text).iter().map(|out| out.events.len()).collect();
     assert_eq!(counts, [0, 0, 1, 0]);
+}
+
+#[test]
+fn the_evidence_of_what_was_held_back_is_its_own_record() {
+    let alter = "2026-11-21 07:00:00 UTC [1] LOG:  statement: ALTER ROLE app PASSWORD 'x'";
+    let text = format!("{alter}\n2026-11-21 07:00:01 UTC [1] LOG:  disconnection: session time: 0\n");
+    let names = keytrail_rules::correlate::Names::default();
+    let config = config(&KIND);
+    let opening = Opening { config: &config, trail: 0, names: &names, as_of: Time::default() };
+    let source = File { name: "pg.log", bytes: Box::new(text.as_bytes()) };
+    let mut found = Vec::new();
+    read_source(&KIND, &opening, source, &mut |entry| {
+        if let Entry::Event(event) = entry {
+            found.push((event.kind, event.raw.offset, event.raw.length, event.raw.line));
+        }
+        Continue::Continue(())
+    });
+    assert_eq!(found, [(EventKind::Issued, 0, alter.len() as u64, 1)]);
 }
 
 #[test]
