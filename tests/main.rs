@@ -16,5 +16,6 @@ mod sarif;
 mod state;
 mod support;
 mod tidy;
+mod trails;
 mod trails_live;
 mod vault;

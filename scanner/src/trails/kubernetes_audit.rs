@@ -90,7 +90,7 @@ impl KubernetesAudit<'_> {
         let outcome = read.outcome();
         match &*read.verb {
             "get" | "list" | "watch" if outcome == Outcome::Done => {
-                out.event(draft(read, EventKind::Read, whole, time))
+                out.event(draft(read, EventKind::Read, whole, time));
             }
             "delete" => out.event(draft(read, EventKind::Deleted, whole, time)),
             "create" | "update" | "patch" => match sent {

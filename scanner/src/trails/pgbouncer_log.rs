@@ -16,7 +16,7 @@ use chrono::{FixedOffset, TimeDelta};
 use keytrail_rules::model::{EventKind, Place, Role, Time};
 
 use super::postgres_log::{begins_with_time, instant, offset, role};
-use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
+use super::{Draft, Framing, Opening, Out, Parser, Reads, RecordPlace, TrailKind};
 
 /// `client_login_timeout`, by default: who is not in by then is not let in.
 const LOGIN: TimeDelta = TimeDelta::seconds(60);
@@ -68,6 +68,8 @@ struct Line<'a> {
     /// The socket, as `C-0x559285094850`.
     socket: Option<Socket<'a>>,
     message: &'a str,
+    /// The record, and where it lies.
+    evidence: Option<(RecordPlace, &'a [u8])>,
 }
 
 struct Socket<'a> {
@@ -86,13 +88,14 @@ impl Parser for PgBouncerLog<'_> {
         if text.is_empty() {
             return;
         }
-        let line = match parse(text, self.zone) {
+        let mut line = match parse(text, self.zone) {
             Ok(line) => line,
             Err(why) => {
                 self.doubted = DOUBTED;
                 return out.broken(why);
             }
         };
+        line.evidence = out.place.clone().map(|place| (place, record));
         out.time = Some(line.time);
         self.expire(line.time, out);
         if self.doubted > 0 {
@@ -131,10 +134,10 @@ fn parse(text: &str, zone: Option<FixedOffset>) -> Result<Line<'_>, &'static str
         return Err(BROKEN);
     }
     if !rest.starts_with("C-") && !rest.starts_with("S-") {
-        return Ok(Line { time, pid, socket: None, message: rest });
+        return Ok(Line { time, pid, socket: None, message: rest, evidence: None });
     }
     let (socket, message) = socket(rest).ok_or(BROKEN)?;
-    Ok(Line { time, pid, socket: Some(socket), message })
+    Ok(Line { time, pid, socket: Some(socket), message, evidence: None })
 }
 
 /// `C-0x559285094850: app/me@127.0.0.1:34586 …`, and what follows. A name with a space in it is not told from what
@@ -158,6 +161,7 @@ impl PgBouncerLog<'_> {
         let address = line.socket.as_ref().map_or("", |socket| socket.address);
         let id = format!("{}/{}/{socket}/{address}/{}", line.time.to_rfc3339(), line.pid, kind.as_str());
         let mut draft = Draft::new(kind, target, line.time, id);
+        draft.raw = line.evidence.as_ref().map(|(place, record)| place.raw(record));
         if let Some(socket) = &line.socket {
             draft.actor = Some(socket.user.to_owned());
             let host = socket.address.rsplit_once(':').map_or("", |(host, _)| host);

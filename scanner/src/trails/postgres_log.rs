@@ -48,15 +48,14 @@ const DOUBTED: u32 = 5;
 
 const FORGED: &str = "a name in it, or before it, may hold a line end: use csvlog or jsonlog";
 
-/// Tells the format by the first line that has one.
-fn sniff(start: &[u8]) -> Framing {
-    let framing = start.split(|byte| *byte == b'\n').find_map(|line| match line.first() {
+/// Tells the format by a line. One that none of them has is the rest of a record.
+fn sniff(line: &[u8]) -> Option<Framing> {
+    match line.first() {
         Some(b'{') => Some(Framing::Lines),
         _ if line::is_csv(line) => Some(Framing::Csv),
         _ if stderr::starts(line) => Some(Framing::Starts(stderr::starts)),
         _ => None,
-    });
-    framing.unwrap_or(Framing::Starts(stderr::starts))
+    }
 }
 
 fn open<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
@@ -96,11 +95,11 @@ pub(super) fn run(name: &str) -> Option<String> {
 
 impl Parser for PostgresLog {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record).trim_ascii_end();
-        if record.is_empty() {
+        let text = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record).trim_ascii_end();
+        if text.is_empty() {
             return;
         }
-        let mut line = match line::parse(record, self.zone) {
+        let mut line = match line::parse(text, self.zone) {
             Ok(line) => line,
             Err(why) => {
                 if why == stderr::NO_TAG {
@@ -113,6 +112,7 @@ impl Parser for PostgresLog {
             self.doubted -= 1;
             line.doubtful = true;
         }
+        line.evidence = out.place.clone().map(|place| (place, record));
         out.time = Some(line.time);
         self.sessions.expire(line.time, out);
         if !line.doubtful {
@@ -205,7 +205,8 @@ impl PostgresLog {
         };
         let address = Some(&line.address).filter(|address| !address.is_empty());
         let details = address.map(|address| ("address", address.to_string())).into_iter().collect();
-        Draft { details, ..Draft::new(kind, role(name), line.time, id) }
+        let raw = line.evidence.as_ref().map(|(place, record)| place.raw(record));
+        Draft { details, raw, ..Draft::new(kind, role(name), line.time, id) }
     }
 
     fn consumer(&self, application: &str) -> Option<Arc<str>> {
@@ -265,7 +266,7 @@ impl PostgresLog {
         let session = &*line.session;
         match line.transaction.as_deref() {
             Some(now) => {
-                self.sessions.fail(session, |held| is_change(held) && held.transaction.as_deref() == Some(now), out)
+                self.sessions.fail(session, |held| is_change(held) && held.transaction.as_deref() == Some(now), out);
             }
             None => {
                 let block = self.sessions.get(session).is_some_and(|session| {

@@ -33,7 +33,7 @@ pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
-pub use trails::{kubernetes_audit, pgbouncer_log, postgres_log, vault_audit};
+pub use trails::{trail_kinds, trail_records};
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -48,13 +48,11 @@ pub const TARGETS: &[Target] = &[
     ("git_pack", git_pack),
     ("growth", growth),
     ("known_values", known_values),
-    ("kubernetes_audit", kubernetes_audit),
-    ("pgbouncer_log", pgbouncer_log),
-    ("postgres_log", postgres_log),
     ("reporters", reporters),
     ("rules", rules),
     ("stream", stream),
-    ("vault_audit", vault_audit),
+    ("trail_kinds", trail_kinds),
+    ("trail_records", trail_records),
     ("vault_export", vault_export),
     ("yaml", yaml),
 ];

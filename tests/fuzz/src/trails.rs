@@ -1,63 +1,92 @@
-//! The parsers of trails.
+//! Trails: where records begin and end, and what each kind makes of them.
 
-use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::PathBuf;
 
-use keytrail::trails::{
-    Opening, Out, Reads, TrailConfig, TrailKind, kubernetes_audit, pgbouncer_log, postgres_log, vault_audit,
-};
+use keytrail::trails::framing::{Piece, Records};
+use keytrail::trails::{Continue, File, Framing, KINDS, Opening, TrailConfig, read_source};
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::Location;
+use keytrail_rules::model::{Entry, Location};
 
 use super::planted;
 
-/// Answers of audit devices.
-pub fn vault_audit(data: &[u8]) {
-    trail(&vault_audit::KIND, data, b'\n');
-}
+/// Gives a byte at a time.
+struct Bytewise<'a>(&'a [u8]);
 
-/// Records of the three formats, each up to a form feed.
-pub fn postgres_log(data: &[u8]) {
-    trail(&postgres_log::KIND, data, b'\x0c');
-}
-
-/// Lines of the pooler.
-pub fn pgbouncer_log(data: &[u8]) {
-    trail(&pgbouncer_log::KIND, data, b'\n');
-}
-
-/// Events of an API server.
-pub fn kubernetes_audit(data: &[u8]) {
-    trail(&kubernetes_audit::KIND, data, b'\n');
-}
-
-/// What has no time gives no event, and no event or reason holds the planted value.
-fn trail(kind: &TrailKind, data: &[u8], end: u8) {
-    let Reads::Records { parser, .. } = kind.reads else { return };
-    let config = config(kind);
-    let names = Names::default();
-    let opening = Opening { config: &config, trail: 0, names: &names, as_of: super::now() };
-    let mut parser = parser(&opening);
-    let mut outs = Vec::new();
-    for record in data.split(|byte| *byte == end) {
-        let mut out = Out::default();
-        parser.record(record, &mut out);
-        assert!(out.time.is_some() || out.events.is_empty(), "events of a record without a time");
-        outs.push(out);
-    }
-    let mut last = Out::default();
-    parser.end(&mut last);
-    outs.push(last);
-    if planted::only_in_values(kind.name, data) {
-        planted::assert_hidden(&format!("{outs:?}"));
+impl Read for Bytewise<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(&mut buffer[..1])
     }
 }
 
-fn config(kind: &TrailKind) -> TrailConfig {
+/// The records of the bytes in every framing lie where they are said to, and are the same byte by byte.
+pub fn trail_records(data: &[u8]) {
+    for framing in [
+        Framing::Lines,
+        Framing::Json(&["Records", "items"]),
+        Framing::Csv,
+        Framing::Starts(|line| line.first().is_some_and(u8::is_ascii_digit)),
+        Framing::Sniff(|line| line.first().map(|first| if *first == b'{' { Framing::Lines } else { Framing::Csv })),
+    ] {
+        let whole = pieces(data, data, framing);
+        assert_eq!(whole, pieces(Bytewise(data), data, framing), "pieces matter to {framing:?}");
+    }
+}
+
+fn pieces(reader: impl Read, data: &[u8], framing: Framing) -> Vec<(u64, u64, Option<usize>)> {
+    let mut found = Vec::new();
+    let mut end = 0;
+    let mut add = |piece: Piece<'_>| {
+        let (span, length) = match piece {
+            Piece::Record(span, bytes) => {
+                let start = span.offset as usize;
+                assert!(start >= end && data[start..].starts_with(bytes), "a record is not where it is said to be");
+                end = start + bytes.len();
+                (span, Some(bytes.len()))
+            }
+            Piece::Broken(span, _) => (span, None),
+        };
+        let lines = data[..span.offset as usize].iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert_eq!(span.line, lines + 1);
+        found.push((span.offset, span.line, length));
+    };
+    let mut records = Records::new(reader, framing);
+    while let Ok(Some(piece)) = records.next_piece() {
+        add(piece);
+    }
+    while let Some(piece) = records.last_piece() {
+        add(piece);
+    }
+    found
+}
+
+/// A kind of trail, which the first line names, reads the rest: the bytes of each event are those of the input.
+pub fn trail_kinds(data: &[u8]) {
+    let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return };
+    let Some(kind) = KINDS.iter().find(|kind| kind.name.as_bytes() == &data[..end]) else { return };
+    let content = &data[end + 1..];
+    let (config, names) = (config(kind.name), Names::default());
+    let opening = Opening { config: &config, trail: 0, names: &names, as_of: chrono::DateTime::UNIX_EPOCH };
+    let source = File { name: "a.log", bytes: Box::new(content) };
+    let hides = planted::only_in_values(kind.name, content);
+    read_source(kind, &opening, source, &mut |entry| {
+        if hides {
+            planted::assert_hidden(&format!("{entry:?}"));
+        }
+        if let Entry::Event(event) = entry {
+            let end = event.raw.offset + event.raw.length;
+            assert!(end <= content.len() as u64, "an event lies behind the end");
+        }
+        Continue::Continue(())
+    });
+}
+
+fn config(kind: &str) -> TrailConfig {
     TrailConfig {
-        name: kind.name.to_owned(),
-        kind: kind.name.to_owned(),
+        name: "trail".into(),
+        kind: kind.into(),
         location: Location::of_file("keytrail.toml"),
-        root: "/nowhere".into(),
+        root: PathBuf::from("/nowhere"),
         role: None,
         paths: Vec::new(),
         store: None,
@@ -65,8 +94,8 @@ fn config(kind: &TrailKind) -> TrailConfig {
         covers: Vec::new(),
         delay: None,
         skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
+        fields: Default::default(),
+        events: Default::default(),
         regions: Vec::new(),
         url: None,
         url_env: None,
@@ -74,6 +103,6 @@ fn config(kind: &TrailKind) -> TrailConfig {
         resource: None,
         namespace: None,
         public_keys: None,
-        zone: None,
+        zone: Some("+02:00".into()),
     }
 }

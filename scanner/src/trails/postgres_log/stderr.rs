@@ -67,6 +67,7 @@ pub(super) fn parse(record: &[u8], zone: Option<FixedOffset>) -> Result<Line<'_>
         transaction: None,
         in_block: false,
         doubtful,
+        evidence: None,
     })
 }
 
