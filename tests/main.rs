@@ -16,4 +16,5 @@ mod sarif;
 mod state;
 mod support;
 mod tidy;
+mod trails_live;
 mod vault;
