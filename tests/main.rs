@@ -16,5 +16,6 @@ mod sarif;
 mod state;
 mod support;
 mod tidy;
+mod trace;
 mod trails_live;
 mod vault;
