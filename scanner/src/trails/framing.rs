@@ -53,7 +53,12 @@ enum Mark {
         begin: u64,
         end: u64,
     },
-    /// No record begins at `begin`, or it is broken.
+    /// What begins there is no record, and what comes next is told apart from it.
+    Other {
+        begin: u64,
+        why: &'static str,
+    },
+    /// What begins there is broken, so that nobody knows where it ends.
     Broken {
         begin: u64,
         why: &'static str,
@@ -155,10 +160,19 @@ impl<R: Read> Records<R> {
 
     /// What the end of the stream ends, once there is no next piece.
     pub fn last_piece(&mut self) -> Option<Piece<'_>> {
-        if self.skips_line {
-            return None;
-        }
+        // What may yet have become a byte order mark is none.
+        self.has_begun = true;
         loop {
+            while self.at < self.filled {
+                if let Some(mark) = self.look()
+                    && let Some(mark) = self.trimmed(mark)
+                {
+                    return Some(self.piece(mark));
+                }
+            }
+            if self.skips_line {
+                return None;
+            }
             let mark = self.cutter.end(self.offset())?;
             if let Some(mark) = self.trimmed(self.bounded(mark)) {
                 return Some(self.piece(mark));
@@ -203,7 +217,7 @@ impl<R: Read> Records<R> {
         if bytes[0] == 0 && self.cutter.open().is_none() {
             self.at += bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
             let is_first = !std::mem::replace(&mut self.in_nuls, true);
-            return is_first.then_some(Mark::Broken { begin: here, why: NUL_BYTES });
+            return is_first.then_some(Mark::Other { begin: here, why: NUL_BYTES });
         }
         self.in_nuls = false;
         let (looked, mark) = self.cutter.cut(bytes, here);
@@ -219,7 +233,7 @@ impl<R: Read> Records<R> {
     fn bounded(&self, mark: Mark) -> Mark {
         match mark {
             Mark::Record { begin, end } if begin < self.base || end - begin > self.max_record as u64 => {
-                Mark::Broken { begin, why: TOO_LONG }
+                Mark::Other { begin, why: TOO_LONG }
             }
             mark => mark,
         }
@@ -264,7 +278,7 @@ impl<R: Read> Records<R> {
                 let span = self.span(begin);
                 Piece::Record(span, &self.window[self.index(begin)..self.index(end)])
             }
-            Mark::Broken { begin, why } => Piece::Broken(self.span(begin), why),
+            Mark::Other { begin, why } | Mark::Broken { begin, why } => Piece::Broken(self.span(begin), why),
         }
     }
 

@@ -77,7 +77,7 @@ impl Starts {
     /// The record that ends there.
     fn take(&mut self, end: u64) -> Option<Mark> {
         let (begin, is_record) = self.record.take()?;
-        Some(if is_record { Mark::Record { begin, end } } else { Mark::Broken { begin, why: NO_START } })
+        Some(if is_record { Mark::Record { begin, end } } else { Mark::Other { begin, why: NO_START } })
     }
 }
 
