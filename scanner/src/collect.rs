@@ -60,7 +60,8 @@ impl Collection<'_> {
         self.progress.set_message("looking for files");
         let discovery = discover(self.root, &self.config.inventory, &|| self.progress.tick())?;
         // A folder with nothing in it is most likely the wrong one.
-        let holds_something = !self.config.stores.is_empty() || discovery.files.iter().any(|found| self.claims(found));
+        let is_configured = !self.config.stores.is_empty() || !self.config.trails.is_empty();
+        let holds_something = is_configured || discovery.files.iter().any(|found| self.claims(found));
         let wanted = if self.record && holds_something { Mode::ReadWrite } else { Mode::ReadOnly };
         let (state, key, mode) = self.open_state(wanted).await?;
         let mut facts = self.read_tree(discovery, &key);
