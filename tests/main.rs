@@ -17,5 +17,6 @@ mod state;
 mod support;
 mod tidy;
 mod trace;
+mod trails;
 mod trails_live;
 mod vault;

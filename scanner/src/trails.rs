@@ -14,13 +14,17 @@ use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role
 pub mod config;
 pub mod fields;
 mod files;
+pub mod follow;
 pub mod framing;
 mod records;
 mod scan;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use config::TrailConfig;
 pub use scan::in_scan;
+pub use stream::read_source;
 
 /// Whether to read on.
 pub type Continue = ControlFlow<()>;
