@@ -111,7 +111,7 @@ fn read_into(
         on_entry(Entry::Covered(*covered))?;
     }
     let files = Files::of(opening.config);
-    for gap in files.gaps {
+    for gap in files.gaps.into_iter().chain(files.unmatched) {
         on_entry(Entry::Hole(unread(&gap)))?;
         gaps.push(gap);
     }
