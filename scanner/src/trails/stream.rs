@@ -177,12 +177,20 @@ fn read_file(
     gaps: &mut Vec<Gap>,
 ) -> Continue {
     let mut flow = Continue::Continue(());
-    gaps.extend(read(opening, file, &mut |entry| {
+    let mut has_hole = false;
+    let found = read(opening, file, &mut |entry| {
+        has_hole |= matches!(entry, Entry::Hole(_));
         if flow.is_continue() {
             flow = on_entry(entry);
         }
-    }));
-    flow
+    });
+    flow?;
+    // A kind that says what it could not read, and not of when that would tell.
+    for gap in found.iter().filter(|_| !has_hole) {
+        on_entry(Entry::Hole(unread(gap)))?;
+    }
+    gaps.extend(found);
+    Continue::Continue(())
 }
 
 /// The hole that a file leaves which was not read at all: nobody knows of when it would tell.
@@ -229,7 +237,9 @@ pub(super) fn answered<'a>(opening: &Opening<'a>, mut entries: Vec<Entry>, gaps:
         _ => None,
     });
     let declared = opening.config.covers.iter().copied().map(Entry::Covered);
-    let holes: Vec<Entry> = gaps.iter().map(|gap| Entry::Hole(unread(gap))).collect();
+    // A server that says of when it has nothing says it better.
+    let has_hole = entries.iter().any(|entry| matches!(entry, Entry::Hole(_)));
+    let holes: Vec<Entry> = gaps.iter().filter(|_| !has_hole).map(|gap| Entry::Hole(unread(gap))).collect();
     Box::new(declared.collect::<Vec<_>>().into_iter().chain(holes).chain(entries))
 }
 
