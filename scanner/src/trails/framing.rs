@@ -179,6 +179,10 @@ impl<R: Read> Records<R> {
                 return None;
             }
             let mark = self.cutter.end(self.offset())?;
+            // What was cut off may have taken whole records for parts of it.
+            if let Mark::Broken { begin, .. } = mark {
+                self.resynchronise(begin);
+            }
             if let Some(mark) = self.trimmed(self.bounded(mark)) {
                 return Some(self.piece(mark));
             }
