@@ -9,7 +9,7 @@ use keytrail_rules::model::{Entry, Gap, Hole, Time};
 use super::files::{Files, Found};
 use super::framing::{Piece, Records};
 use super::records::Reading;
-use super::{Continue, File, Framing, Opening, Out, Parser, Reads, TrailKind};
+use super::{Continue, File, Framing, Opening, Out, Parser, ReadFile, Reads, TrailKind};
 
 /// Entries are handed over in batches of so many.
 const BATCH: usize = 256;
@@ -146,9 +146,6 @@ fn read_records(
     }
     reading.end(on_entry)
 }
-
-/// Reads a file, of which the kind itself finds the records.
-type ReadFile = for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>;
 
 fn read_files(
     read: ReadFile,
