@@ -57,10 +57,16 @@ pub enum Reads {
         parser: for<'a> fn(&'a Opening<'a>) -> Box<dyn Parser + 'a>,
     },
     /// From files whose records only the kind itself can find.
-    Files(for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>),
+    Files(ReadFile),
     /// From a server.
-    Server(for<'a> fn(&'a Opening<'a>) -> BoxFuture<'a, (Vec<Entry>, Vec<Gap>)>),
+    Server(for<'a> fn(&'a Opening<'a>) -> BoxFuture<'a, Answer>),
 }
+
+/// Reads a file, of which the kind itself finds the records, and gives what could not be read.
+pub type ReadFile = for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>;
+
+/// What a server answered, and what it did not.
+pub type Answer = (Vec<Entry>, Vec<Gap>);
 
 /// One file of a trail, opened, and inflated where it was compressed.
 pub struct File<'a> {

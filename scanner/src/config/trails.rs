@@ -20,6 +20,7 @@ const EVENTS: &str = r#"{ written = ["secret.updated"] }"#;
 /// The tables, in the order of the file.
 pub(super) fn read(document: &Document<'_>, tables: Vec<Table<'_>>) -> Vec<TrailConfig> {
     let mut seen: Vec<(&str, u32)> = Vec::new();
+    let mut reads_input = false;
     let mut trails = Vec::new();
     for mut table in tables {
         let location = document.location(&table.key_span("name"));
@@ -34,17 +35,13 @@ pub(super) fn read(document: &Document<'_>, tables: Vec<Table<'_>>) -> Vec<Trail
             }
         }
         let kind = table.required_text("kind", r#""vault-audit""#);
-        let url = table.text("url", r#""postgres://keytrail@db.example.com/ledger""#);
-        if let Some(url) = &url {
-            refuse_password(url, "leave it out, and name the variable that holds it in `url_env`");
-        }
         let trail = TrailConfig {
             name: owned(name),
             kind: owned(kind),
             location,
             root: document.root.to_owned(),
             role: table.text("role", r#""application""#).and_then(role),
-            paths: paths(&mut table),
+            paths: paths(&mut table, &mut reads_input),
             store: table.text("store", r#""vault""#).map(own),
             consumer: table.text("consumer", r#""kubernetes:shop/deployment/api""#).map(own),
             covers: covers(&mut table),
@@ -53,7 +50,7 @@ pub(super) fn read(document: &Document<'_>, tables: Vec<Table<'_>>) -> Vec<Trail
             fields: fields(&mut table),
             events: events(&mut table),
             regions: strings(table.texts("regions", r#"["eu-west-1"]"#)),
-            url: url.map(own),
+            url: table.text("url", r#""postgres://keytrail@db.example.com/ledger""#).inspect(check_url).map(own),
             url_env: table.text("url_env", r#""LEDGER_URL""#).inspect(check_variable).map(own),
             query: table.text("query", r#""SELECT * FROM workload_runs""#).map(own),
             resource: table.text("resource", r#""workloadruns.example.com/v1alpha1""#).map(own),
@@ -99,7 +96,8 @@ fn role(text: Text<'_>) -> Option<Role> {
     role
 }
 
-fn paths(table: &mut Table<'_>) -> Vec<String> {
+/// Files, folders and patterns. Standard input can be read only once.
+fn paths(table: &mut Table<'_>, reads_input: &mut bool) -> Vec<String> {
     let one = table.text("path", r#""logs/audit/*.log""#);
     let many = table.texts("paths", r#"["logs/audit/*.log"]"#);
     if one.is_some() && !many.is_empty() {
@@ -107,6 +105,9 @@ fn paths(table: &mut Table<'_>) -> Vec<String> {
     }
     let texts: Vec<_> = one.into_iter().chain(many).collect();
     for text in &texts {
+        if text.value == "-" && std::mem::replace(reads_input, true) {
+            text.refuse("standard input is read already", "read this trail from a file");
+        }
         if let Err(error) = Glob::new(text.value) {
             text.refuse(
                 format!("this is not a glob pattern: {}", error.kind()),
@@ -152,6 +153,10 @@ fn events(table: &mut Table<'_>) -> BTreeMap<String, Vec<String>> {
         }
     }
     entries.into_iter().map(|(name, texts)| (own(name), strings(texts))).collect()
+}
+
+fn check_url(url: &Text<'_>) {
+    refuse_password(url, "leave it out, and name the variable that holds it in `url_env`");
 }
 
 fn check_variable(text: &Text<'_>) {

@@ -36,6 +36,8 @@ pub(super) struct Found {
 pub(super) struct Files {
     pub(super) found: Vec<Found>,
     pub(super) gaps: Vec<Gap>,
+    /// Paths that lead to nothing, and patterns that match nothing.
+    pub(super) unmatched: Vec<Gap>,
 }
 
 impl Files {
@@ -53,7 +55,7 @@ impl Files {
             if files.found.len() + files.gaps.len() == before {
                 let message = format!("no file matches '{pattern}', which the trail {} is read from", config.name);
                 let gap = Gap::new(pattern.clone(), GapReason::Unreachable, message);
-                files.gaps.push(gap.hint("correct the path in keytrail.toml, or bring the file"));
+                files.unmatched.push(gap.hint("correct the path in keytrail.toml, or bring the file"));
             }
         }
         // Patterns may overlap, and links lead to files that are named as well.

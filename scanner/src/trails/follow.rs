@@ -53,7 +53,7 @@ pub fn follow(
         return vec![gap.hint("read it again from time to time")];
     };
     let reading = Reading::new(opening, framing, parser(opening), kind.delay(opening.config));
-    let mut following = Following { opening, reading, logs: BTreeMap::new(), told: Vec::new() };
+    let mut following = Following { opening, reading, logs: BTreeMap::new(), has_looked: false, told: Vec::new() };
     let _ = following.run(pause, on_entry);
     following.reading.gaps.append(&mut following.told);
     following.reading.gaps
@@ -67,6 +67,7 @@ struct Following<'a> {
     reading: Reading<'a>,
     /// The files that were found; `None` for one that does not grow and was read.
     logs: BTreeMap<Identity, Option<Log>>,
+    has_looked: bool,
     /// What was said to be unreadable, which is not said again.
     told: Vec<Gap>,
 }
@@ -95,7 +96,9 @@ impl Following<'_> {
     fn look(&mut self, on_entry: &mut dyn FnMut(Entry) -> Continue) -> Continue {
         self.logs.values_mut().flatten().for_each(|log| log.missed += 1);
         let files = Files::of(self.opening.config);
-        for gap in files.gaps {
+        // A log that rotates is not there for a moment.
+        let is_first = !std::mem::replace(&mut self.has_looked, true);
+        for gap in files.gaps.into_iter().chain(files.unmatched.into_iter().filter(|_| is_first)) {
             self.tell(gap, on_entry)?;
         }
         for found in files.found {

@@ -75,6 +75,11 @@ trait Cut: Send {
     /// Where the record begins that is not at its end yet.
     fn open(&self) -> Option<u64>;
 
+    /// Where something begins behind that, of which not enough was seen to tell whether it is the next record.
+    fn undecided(&self) -> Option<u64> {
+        None
+    }
+
     /// Goes on at the start of a line, after what was broken.
     fn restart(&mut self);
 
@@ -180,6 +185,10 @@ impl<R: Read> Records<R> {
                 return None;
             }
             let mark = self.cutter.end(self.offset())?;
+            // What was cut off may have taken whole records for parts of it.
+            if let Mark::Broken { begin, .. } = mark {
+                self.resynchronise(begin);
+            }
             if let Some(mark) = self.trimmed(self.bounded(mark)) {
                 return Some(self.piece(mark));
             }
@@ -310,12 +319,13 @@ impl<R: Read> Records<R> {
     fn make_room(&mut self) {
         let seen = self.base + self.at as u64;
         let open = self.cutter.open().unwrap_or(seen).min(seen);
-        let is_too_long = seen - open > self.max_record as u64;
+        let certain = self.cutter.undecided().unwrap_or(seen);
+        let is_too_long = certain.saturating_sub(open) > self.max_record as u64;
         if self.filled == self.window.len() || is_too_long {
             if is_too_long {
                 self.spilt = Some(self.span(open));
             }
-            let needed = if is_too_long { seen } else { open };
+            let needed = if is_too_long { certain } else { open };
             self.span(needed);
             let drop = self.index(needed);
             self.window.copy_within(drop..self.filled, 0);

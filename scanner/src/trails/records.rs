@@ -16,6 +16,9 @@ const TOLD_RECORDS: u64 = 8 * 1024;
 /// So many of the places where records are broken are named.
 const NAMED_PLACES: usize = 3;
 
+/// So many holes are told of one file; what is missing after them is told as one.
+const MAX_FILE_HOLES: usize = 100;
+
 /// Times of records may be no finer than this, so that the record before may be as late as the one after.
 const COARSE: TimeDelta = TimeDelta::seconds(1);
 
@@ -56,6 +59,10 @@ pub(super) struct FileState {
     last: Option<Time>,
     /// What is missing since then.
     hole: Option<Hole>,
+    /// The next record after it, where more may be missing behind that.
+    next: Option<Time>,
+    /// How many holes were told.
+    holes: usize,
     broken: Broken,
     /// Whether the rest of it cannot be read.
     has_failed: bool,
@@ -63,7 +70,15 @@ pub(super) struct FileState {
 
 impl FileState {
     pub(super) fn new(name: &str) -> Self {
-        Self { source: Arc::from(name), last: None, hole: None, broken: Broken::default(), has_failed: false }
+        Self {
+            source: Arc::from(name),
+            last: None,
+            hole: None,
+            next: None,
+            holes: 0,
+            broken: Broken::default(),
+            has_failed: false,
+        }
     }
 }
 
@@ -147,6 +162,10 @@ impl<'a> Reading<'a> {
             self.piece(piece, on_entry)?;
         }
         if let Some(hole) = self.file.hole.take() {
+            let hole = match self.file.next.take() {
+                Some(next) => self.closed(hole, next),
+                None => hole,
+            };
             on_entry(Entry::Hole(hole))?;
         }
         self.gaps.extend(std::mem::take(&mut self.file.broken).gap(&self.file.source));
@@ -165,6 +184,7 @@ impl<'a> Reading<'a> {
     /// Records of the file are missing from the last one on, up to the next.
     pub(super) fn lose(&mut self, reason: String, raw: Option<Raw>) {
         let from = self.file.last.and_then(|last| last.checked_sub_signed(self.delay));
+        self.file.next = None;
         self.file.hole.get_or_insert(Hole { from, to: None, reason, tampered: false, raw });
     }
 
@@ -198,10 +218,19 @@ impl<'a> Reading<'a> {
         let time = out.time;
         if let Some(Missing { reason, tampered }) = out.missing_before.take() {
             let raw = Some(self.raw(span, bytes));
-            on_entry(Entry::Hole(Hole { from: self.file.last, to: time, reason, tampered, raw }))?;
+            if self.file.holes < MAX_FILE_HOLES {
+                self.file.holes += 1;
+                on_entry(Entry::Hole(Hole { from: self.file.last, to: time, reason, tampered, raw }))?;
+            } else {
+                self.lose(reason, raw);
+                self.file.hole.iter_mut().for_each(|hole| hole.tampered |= tampered);
+            }
         }
         if let Some(time) = time {
-            if let Some(hole) = self.file.hole.take() {
+            if self.file.holes >= MAX_FILE_HOLES {
+                self.file.next = Some(time);
+            } else if let Some(hole) = self.file.hole.take() {
+                self.file.holes += 1;
                 on_entry(Entry::Hole(self.closed(hole, time)))?;
             }
             self.file.last = Some(time);
@@ -248,6 +277,7 @@ impl<'a> Reading<'a> {
         if self.file.broken.places.len() < NAMED_PLACES {
             self.file.broken.places.push((span.line, why));
         }
+        self.file.next = None;
         if self.file.hole.is_none() {
             let raw = self.raw(span, bytes);
             self.lose(

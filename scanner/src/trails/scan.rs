@@ -7,18 +7,15 @@ use futures::StreamExt;
 use indicatif::ProgressBar;
 use keytrail_rules::correlate::{Correlation, Names, Setup, Stream, Verdict, correlate};
 use keytrail_rules::inventory::Inventory;
-use keytrail_rules::model::{Entry, Gap, ScopeEntry, Snapshot, Time, Trail};
+use keytrail_rules::model::{Entry, ScopeEntry, Snapshot, Time, Trail};
 
 use super::stream::{self, Done};
-use super::{Opening, Reads, TrailKind};
+use super::{Answer, Opening, Reads, TrailKind};
 use crate::config::Config;
 use crate::error::Error;
 
 /// So many servers are asked at once.
 const CONCURRENCY: usize = 4;
-
-/// What a server answered.
-type Answer = (Vec<Entry>, Vec<Gap>);
 
 /// Reads the trails of the config, and adds what they say together to a snapshot. Where the config has none, nothing is
 /// read and nothing added.

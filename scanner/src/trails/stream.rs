@@ -9,7 +9,7 @@ use keytrail_rules::model::{Entry, Gap, Hole, Time};
 use super::files::{Files, Found};
 use super::framing::{Piece, Records};
 use super::records::Reading;
-use super::{Continue, File, Framing, Opening, Out, Parser, Reads, TrailKind};
+use super::{Continue, File, Framing, Opening, Out, Parser, ReadFile, Reads, TrailKind};
 
 /// Entries are handed over in batches of so many.
 const BATCH: usize = 256;
@@ -111,7 +111,7 @@ fn read_into(
         on_entry(Entry::Covered(*covered))?;
     }
     let files = Files::of(opening.config);
-    for gap in files.gaps {
+    for gap in files.gaps.into_iter().chain(files.unmatched) {
         on_entry(Entry::Hole(unread(&gap)))?;
         gaps.push(gap);
     }
@@ -147,9 +147,6 @@ fn read_records(
     reading.end(on_entry)
 }
 
-/// Reads a file, of which the kind itself finds the records.
-type ReadFile = for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>;
-
 fn read_files(
     read: ReadFile,
     opening: &Opening<'_>,
@@ -177,12 +174,20 @@ fn read_file(
     gaps: &mut Vec<Gap>,
 ) -> Continue {
     let mut flow = Continue::Continue(());
-    gaps.extend(read(opening, file, &mut |entry| {
+    let mut has_hole = false;
+    let found = read(opening, file, &mut |entry| {
+        has_hole |= matches!(entry, Entry::Hole(_));
         if flow.is_continue() {
             flow = on_entry(entry);
         }
-    }));
-    flow
+    });
+    flow?;
+    // A kind that says what it could not read, and not of when that would tell.
+    for gap in found.iter().filter(|_| !has_hole) {
+        on_entry(Entry::Hole(unread(gap)))?;
+    }
+    gaps.extend(found);
+    Continue::Continue(())
 }
 
 /// The hole that a file leaves which was not read at all: nobody knows of when it would tell.
@@ -229,7 +234,9 @@ pub(super) fn answered<'a>(opening: &Opening<'a>, mut entries: Vec<Entry>, gaps:
         _ => None,
     });
     let declared = opening.config.covers.iter().copied().map(Entry::Covered);
-    let holes: Vec<Entry> = gaps.iter().map(|gap| Entry::Hole(unread(gap))).collect();
+    // A server that says of when it has nothing says it better.
+    let has_hole = entries.iter().any(|entry| matches!(entry, Entry::Hole(_)));
+    let holes: Vec<Entry> = gaps.iter().filter(|_| !has_hole).map(|gap| Entry::Hole(unread(gap))).collect();
     Box::new(declared.collect::<Vec<_>>().into_iter().chain(holes).chain(entries))
 }
 

@@ -16,7 +16,7 @@ fn tree(paths: &[&str]) -> tempfile::TempDir {
 
 fn names(root: &Path, patterns: &[&str]) -> (Vec<String>, Vec<Gap>) {
     let files = Files::of(&config("json-log", root, patterns));
-    (files.found.into_iter().map(|file| file.name).collect(), files.gaps)
+    (files.found.into_iter().map(|file| file.name).collect(), [files.gaps, files.unmatched].concat())
 }
 
 #[test]

@@ -116,6 +116,10 @@ impl Cut for Starts {
         self.record.map(|(begin, _)| begin).or(self.line)
     }
 
+    fn undecided(&self) -> Option<u64> {
+        self.line.filter(|_| !self.is_told)
+    }
+
     fn restart(&mut self) {
         (self.record, self.line) = (None, None);
     }

@@ -120,6 +120,8 @@ fn after_broken_json_the_next_line_is_read() {
         ),
         // Cut off at the end.
         ("{\"a\":1}\n{\"b\":", vec!["{\"a\":1}", "!"]),
+        ("{\"a\":\n{\"b\":1}", vec!["!", "{\"b\":1}"]),
+        ("{\"a\":[\n{\"b\":1},\n{\"c\":1}", vec!["!", "{\"b\":1}", "{\"c\":1}"]),
         ("[{\"a\":1},", vec!["{\"a\":1}", "!"]),
         ("}\n{\"a\":1}", vec!["!", "{\"a\":1}"]),
     ] {
@@ -135,6 +137,7 @@ fn csv_fields_hold_commas_quotes_and_line_ends() {
     let text = "1,\"cut of\n2,\"x\",y\n3,\"z\"\n";
     assert_eq!(texts(text.as_bytes(), Framing::Csv), ["!", "2,\"x\",y", "3,\"z\""]);
     assert_eq!(texts(b"1,\"x", Framing::Csv), ["!"]);
+    assert_eq!(texts(b"1,\"x\n2,y\n", Framing::Csv), ["!", "2,y"]);
 }
 
 #[test]

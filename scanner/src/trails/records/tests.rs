@@ -122,6 +122,19 @@ fn a_file_that_fails_is_a_hole_to_its_end() {
 }
 
 #[test]
+fn a_file_of_holes_is_not_kept_hole_by_hole() {
+    let broken = |number: usize| format!("t {}\n{}", number + 100, if number < 5_000 { "x\n" } else { "" });
+    let text: String = (0..5_100).map(broken).collect();
+    let (entries, gaps) = read(&[("a.log", text.as_bytes())], 0);
+    let holes = holes(&entries);
+    assert_eq!(holes.len(), MAX_FILE_HOLES + 1);
+    let last = holes[MAX_FILE_HOLES];
+    // Up to the end of the file: how much of it is complete after all is not kept.
+    assert_eq!((seconds(last.from), seconds(last.to)), (Some(200), Some(5_200)));
+    assert!(gaps[0].message.starts_with("5000 records cannot be read"), "{gaps:?}");
+}
+
+#[test]
 fn nobody_is_made_to_read_on() {
     let (config, names) = (config("toy", "/".as_ref(), &[]), Names::default());
     let opening = opening(&config, &names);
