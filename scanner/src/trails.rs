@@ -11,6 +11,7 @@ use keytrail_rules::correlate::Names;
 use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role, Time, ValueMark};
 
 pub mod config;
+mod fields;
 
 pub use config::TrailConfig;
 
@@ -181,7 +182,16 @@ macro_rules! table {
     };
 }
 
-table![];
+table![
+    auth0_log,
+    azure_key_vault,
+    entra_audit,
+    gcp_audit,
+    github_audit,
+    keycloak_log,
+    okta_log,
+    onepassword_usage,
+];
 
 impl TrailKind {
     /// The kind of that name.
