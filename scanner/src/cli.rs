@@ -267,6 +267,8 @@ pub enum Part {
     Cadence,
     /// Whether it lies open in files, logs or the git history.
     Leaks,
+    /// Whether every change left its traces in the store, the applications and the ledger.
+    Trails,
 }
 
 impl From<Part> for Facet {
@@ -275,6 +277,7 @@ impl From<Part> for Facet {
             Part::Inventory => Self::Inventory,
             Part::Cadence => Self::Cadence,
             Part::Leaks => Self::Leaks,
+            Part::Trails => Self::Trails,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The commands. Each is one file of `commands/` with a `run` that returns the exit status.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write};
 
 use chrono::{SubsecRound, Utc};
+use keytrail_rules::checks::Facet;
 use keytrail_rules::model::Time;
 use keytrail_rules::text::visible;
 
@@ -12,6 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::leaks::hunt;
 use crate::source::KnownSecrets;
+use crate::trails;
 
 mod completions;
 mod init;
@@ -55,8 +58,12 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
     }
 }
 
-/// Collects the snapshot of a command, and the config that it was collected under.
-fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
+/// Collects the snapshot of a command, as far as the facets need it, and the config that it was collected under.
+fn collect(
+    cli: &Cli,
+    args: &SourceArgs,
+    facets: &BTreeSet<Facet>,
+) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
     let unreadable = |error| Error::Root(args.path.clone(), error);
     if !args.path.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(ErrorKind::NotADirectory.into()));
@@ -64,6 +71,7 @@ fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules:
     let config = Config::load(&args.path, args.config.as_deref())?;
     let bar = progress(cli.quiet);
     let known = KnownSecrets::default();
+    let leaks = facets.contains(&Facet::Leaks);
     let collection = Collection {
         root: &args.path,
         config: &config,
@@ -79,6 +87,9 @@ fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules:
     if leaks {
         let warn = |message: &str| bar.suspend(|| warn(message));
         hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
+    }
+    if facets.contains(&Facet::Trails) {
+        trails::in_scan(&mut snapshot, &config, &BTreeMap::new(), &bar)?;
     }
     bar.finish_and_clear();
     Ok((snapshot, config))

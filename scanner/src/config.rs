@@ -6,6 +6,7 @@ mod error;
 mod leaks;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
@@ -16,6 +17,7 @@ use keytrail_rules::model::{Declaration, Environment, Location};
 use keytrail_rules::policy::Policy;
 
 use crate::source::open_regular;
+use crate::trails::TrailConfig;
 
 pub use error::ConfigErrors;
 pub use leaks::LeaksConfig;
@@ -33,6 +35,8 @@ pub struct Config {
     pub inventory: InventoryConfig,
     /// `[[store]]`, in the order of the file.
     pub stores: Vec<StoreConfig>,
+    /// `[[trail]]`, in the order of the file.
+    pub trails: Vec<TrailConfig>,
     /// `[[secret]]` as declarations.
     pub declarations: Vec<Declaration>,
     /// `[policy]` and `[[exception]]`.

@@ -3,17 +3,28 @@
 //! A parser is given one record at a time and says what happened. Which bytes are a record, where they lie, what was
 //! compressed, and what to say of bytes that are no record, is the same for all of them.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role, Time, ValueMark};
+use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role, Time, Trail, ValueMark};
 
 pub mod config;
-mod fields;
+pub mod fields;
+mod files;
+pub mod framing;
+mod json;
+mod records;
+mod scan;
+mod stream;
 
 pub use config::TrailConfig;
+pub use scan::in_scan;
+
+/// Whether to read on.
+pub type Continue = ControlFlow<()>;
 
 /// A kind of trail.
 pub struct TrailKind {
@@ -23,6 +34,9 @@ pub struct TrailKind {
     pub role: Role,
     /// How long after an event its record may come, unless the config says otherwise.
     pub delay: TimeDelta,
+    /// Which credentials it would have a trace of: the beginnings of their names, as `vault:`; everything, where there is
+    /// none. The `store` of a `[[trail]]` takes the place of the first one's source.
+    pub watches: &'static [&'static str],
     /// The keys of `[[trail]]` that it needs beside `name` and `kind`.
     pub requires: &'static [&'static str],
     /// How it is read.
@@ -175,10 +189,10 @@ impl Draft {
 
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(pub mod $name;)*
+    ($($(#[$when:meta])* $name:ident),* $(,)?) => {
+        $($(#[$when])* pub mod $name;)*
         /// Every kind of trail.
-        pub static KINDS: &[&TrailKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&TrailKind] = &[$($(#[$when])* &$name::KIND),*];
     };
 }
 
@@ -188,12 +202,36 @@ table![
     entra_audit,
     gcp_audit,
     github_audit,
+    json_log,
     keycloak_log,
     okta_log,
     onepassword_usage,
+    workload_runs,
 ];
 
 impl TrailKind {
+    /// How long after an event its record may come.
+    pub fn delay(&self, config: &TrailConfig) -> TimeDelta {
+        config.delay.and_then(|delay| TimeDelta::from_std(delay).ok()).unwrap_or(self.delay)
+    }
+
+    /// The trail that a config describes.
+    pub fn trail(&self, config: &TrailConfig) -> Trail {
+        let mut watches: Vec<String> = self.watches.iter().map(|one| (*one).to_owned()).collect();
+        if let (Some(store), Some(first)) = (&config.store, watches.first_mut()) {
+            *first = format!("{store}{}", first.find(':').map_or(":", |colon| &first[colon..]));
+        }
+        Trail {
+            name: config.name.clone(),
+            kind: self.name,
+            role: config.role.unwrap_or(self.role),
+            watches,
+            consumer: config.consumer.as_deref().map(Arc::from),
+            delay: self.delay(config),
+            skew: config.skew.and_then(|skew| TimeDelta::from_std(skew).ok()).unwrap_or_else(TimeDelta::zero),
+        }
+    }
+
     /// The kind of that name.
     pub fn find(name: &str) -> Option<&'static TrailKind> {
         KINDS.iter().copied().find(|kind| kind.name == name)

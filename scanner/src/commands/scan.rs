@@ -27,7 +27,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         [] => Facet::ALL.into(),
         parts => parts.iter().map(|part| (*part).into()).collect(),
     };
-    let (snapshot, config) = collect(cli, &args.source, facets.contains(&Facet::Leaks))?;
+    let (snapshot, config) = collect(cli, &args.source, &facets)?;
     let mut report = evaluate(&snapshot, &config.policy, &facets);
     let status = outputs.judge(&mut report);
     let context = Options {

@@ -18,6 +18,7 @@ fn names() -> Names {
     Names {
         files: ["schema", "runbooks", "env_files", "manifests", "compose", "workflows", "code", "key_files"].into(),
         stores: vec![("vault", &[]), ("env-file", &["paths"])],
+        trails: vec![("json-log", &["path"]), ("workload-runs", &["path"]), ("cloudtrail-api", &["regions"])],
         rules: vec![("overdue-rotation", "KT2001"), ("no-owner", "KT1001"), ("unknown-age", "KT2004")],
     }
 }
@@ -136,7 +137,7 @@ kind = "anything"
 [policy]
 disable = ["any-rule"]
 "#;
-    let names = Names { files: Vec::new(), stores: Vec::new(), rules: Vec::new() };
+    let names = Names { files: Vec::new(), stores: Vec::new(), trails: Vec::new(), rules: Vec::new() };
     let config = read(text, "keytrail.toml", Path::new("."), &names).expect("a valid config");
     assert_eq!(config.policy.disabled_rules, ["any-rule"]);
 }

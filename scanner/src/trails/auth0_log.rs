@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role, Time};
 use serde_json::Value;
 
-use super::fields::{self, at, first_text, items, number, text, time};
+use super::json::{self, at, first_text, items, number, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `auth0-log`.
@@ -19,7 +19,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "auth0-log",
     role: Role::Store,
     delay: TimeDelta::minutes(5),
-    requires: &["paths"],
+    watches: &["auth0:client/"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&["logs"]), parser },
 };
 
@@ -31,12 +32,12 @@ struct Auth0Log<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(Auth0Log { store: fields::store(opening, "auth0") })
+    Box::new(Auth0Log { store: json::store(opening, "auth0") })
 }
 
 impl Parser for Auth0Log<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(record) = fields::parse(record, out) else { return };
+        let Some(record) = json::parse(record, out) else { return };
         let wrapped = [&["data"] as &[_], &["detail", "data"]].into_iter().find_map(|path| at(&record, path));
         let entry = wrapped.filter(|data| data.get("type").is_some()).unwrap_or(&record);
         let Some(when) = time(entry, &["date"]) else { return out.broken("it has no time") };
@@ -54,7 +55,7 @@ impl Parser for Auth0Log<'_> {
             _ => return,
         };
         let Some(mut draft) = draft else { return };
-        draft.run = text(entry, &["user_agent"]).and_then(fields::run_of_agent);
+        draft.run = text(entry, &["user_agent"]).and_then(json::run_of_agent);
         draft.details.extend(first_text(entry, &[&["ip"]]).map(|ip| ("address", ip)));
         out.event(draft);
     }
@@ -90,7 +91,7 @@ impl Auth0Log<'_> {
         };
         let mut draft = self.draft(kind, client, entry, when);
         draft.outcome = match (text(entry, &["type"]), number(entry, &["details", "response", "statusCode"])) {
-            (_, Some(status)) if status >= 400 => fields::http_outcome(status),
+            (_, Some(status)) if status >= 400 => json::http_outcome(status),
             (Some("fapi"), _) => Outcome::Failed,
             _ => Outcome::Done,
         };
@@ -108,7 +109,7 @@ impl Auth0Log<'_> {
     }
 
     fn draft(&self, kind: EventKind, client: &str, entry: &Value, when: Time) -> Draft {
-        let id = first_text(entry, &[&["log_id"], &["_id"]]).unwrap_or_else(|| fields::fingerprint(entry));
+        let id = first_text(entry, &[&["log_id"], &["_id"]]).unwrap_or_else(|| json::fingerprint(entry));
         Draft::new(kind, Place::of_path(self.store, &format!("client/{client}")), when, id)
     }
 }

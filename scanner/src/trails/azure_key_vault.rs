@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role};
 use serde_json::Value;
 
-use super::fields::{self, at, first_text, number, text, time};
+use super::json::{self, at, first_text, number, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `azure-key-vault`.
@@ -20,7 +20,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "azure-key-vault",
     role: Role::Store,
     delay: TimeDelta::minutes(10),
-    requires: &["paths"],
+    watches: &["azure-key-vault:"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&["records"]), parser },
 };
 
@@ -39,7 +40,7 @@ struct AzureKeyVault<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(AzureKeyVault { store: fields::store(opening, "azure-key-vault") })
+    Box::new(AzureKeyVault { store: json::store(opening, "azure-key-vault") })
 }
 
 /// `https://VAULT.vault.azure.net/secrets/NAME/VERSION?api-version=…`, taken apart.
@@ -68,7 +69,7 @@ impl<'a> Object<'a> {
 
 impl Parser for AzureKeyVault<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(entry) = fields::parse(record, out) else { return };
+        let Some(entry) = json::parse(record, out) else { return };
         let Some(when) = time(&entry, &["time"]) else { return out.broken("it has no time") };
         out.time = Some(when);
         if text(&entry, &["category"]).is_some_and(|category| category != "AuditEvent") {
@@ -88,7 +89,7 @@ impl Parser for AzureKeyVault<'_> {
         if target.path() != spelled {
             out.same.push((target.clone(), Place::of_path(self.store, &spelled)));
         }
-        let mut draft = Draft::new(kind, target, when, fields::fingerprint(&entry));
+        let mut draft = Draft::new(kind, target, when, json::fingerprint(&entry));
         draft.outcome = outcome(&entry, status);
         draft.version = version.or(object.version);
         draft.actor = first_text(&entry, &CLAIMS);
@@ -114,7 +115,7 @@ fn kind_of(entry: &Value) -> Option<EventKind> {
 
 fn outcome(entry: &Value, status: Option<i64>) -> Outcome {
     match status {
-        Some(status) => fields::http_outcome(status),
+        Some(status) => json::http_outcome(status),
         None if text(entry, &["resultType"]).is_some_and(|result| result != "Success") => Outcome::Failed,
         None => Outcome::Done,
     }

@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role};
 use serde_json::Value;
 
-use super::fields::{self, at, first_text, items, text, time};
+use super::json::{self, at, first_text, items, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `entra-audit`.
@@ -23,7 +23,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "entra-audit",
     role: Role::Store,
     delay: TimeDelta::minutes(15),
-    requires: &["paths"],
+    watches: &["entra:application/"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&["value", "records"]), parser },
 };
 
@@ -40,12 +41,12 @@ struct EntraAudit<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(EntraAudit { store: fields::store(opening, "entra") })
+    Box::new(EntraAudit { store: json::store(opening, "entra") })
 }
 
 impl Parser for EntraAudit<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(record) = fields::parse(record, out) else { return };
+        let Some(record) = json::parse(record, out) else { return };
         let entry = at(&record, &["properties"]).filter(|inner| inner.get("targetResources").is_some());
         let entry = entry.unwrap_or(&record);
         let Some(when) = time(entry, &["activityDateTime"]).or_else(|| time(&record, &["time"])) else {
@@ -66,7 +67,7 @@ impl Parser for EntraAudit<'_> {
         if let Some(app) = additional(entry, "AppId").filter(|app| *app != object) {
             out.same.push((target.clone(), place(app)));
         }
-        let id = first_text(entry, &[&["id"]]).unwrap_or_else(|| fields::fingerprint(entry));
+        let id = first_text(entry, &[&["id"]]).unwrap_or_else(|| json::fingerprint(entry));
         let outcome = outcome(entry);
         let unknown = || (if outcome == Outcome::Done { EventKind::MaybeWritten } else { EventKind::Issued }, None);
         for (kind, key) in changes(resource).unwrap_or_else(|| vec![unknown()]) {
@@ -84,7 +85,7 @@ impl Parser for EntraAudit<'_> {
                     &["initiatedBy", "app", "appId"],
                 ],
             );
-            draft.run = additional(entry, "User-Agent").and_then(fields::run_of_agent);
+            draft.run = additional(entry, "User-Agent").and_then(json::run_of_agent);
             draft.details.extend(first_text(entry, &[&["initiatedBy", "user", "ipAddress"]]).map(|ip| ("address", ip)));
             out.event(draft);
         }

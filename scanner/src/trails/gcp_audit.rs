@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role};
 use serde_json::Value;
 
-use super::fields::{self, at, first_text, number, text, time};
+use super::json::{self, at, first_text, number, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `gcp-audit`.
@@ -19,7 +19,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "gcp-audit",
     role: Role::Store,
     delay: TimeDelta::minutes(10),
-    requires: &["paths"],
+    watches: &["gcp-secret-manager:"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&["entries"]), parser },
 };
 
@@ -33,7 +34,7 @@ struct GcpAudit<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(GcpAudit { store: fields::store(opening, "gcp-secret-manager") })
+    Box::new(GcpAudit { store: json::store(opening, "gcp-secret-manager") })
 }
 
 /// `projects/P/secrets/NAME`, perhaps with a location before `secrets`, and a version behind.
@@ -68,7 +69,7 @@ impl<'a> Resource<'a> {
 
 impl Parser for GcpAudit<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(entry) = fields::parse(record, out) else { return };
+        let Some(entry) = json::parse(record, out) else { return };
         let Some(when) = time(&entry, &["timestamp"]).or_else(|| time(&entry, &["receiveTimestamp"])) else {
             return out.broken("it has no time");
         };
@@ -92,7 +93,7 @@ impl Parser for GcpAudit<'_> {
             out.same.push((target.clone(), resource.place(self.store, id)));
         }
         let insert_id = text(&entry, &["insertId"]).map(|id| format!("{id}@{}", when.to_rfc3339()));
-        let mut draft = Draft::new(kind, target, when, insert_id.unwrap_or_else(|| fields::fingerprint(&entry)));
+        let mut draft = Draft::new(kind, target, when, insert_id.unwrap_or_else(|| json::fingerprint(&entry)));
         draft.outcome = outcome(payload);
         draft.version = version.map(str::to_owned);
         draft.actor = first_text(
@@ -100,7 +101,7 @@ impl Parser for GcpAudit<'_> {
             &[&["authenticationInfo", "principalEmail"], &["authenticationInfo", "principalSubject"]],
         );
         let agent = text(payload, &["requestMetadata", "callerSuppliedUserAgent"]);
-        draft.run = agent.and_then(fields::run_of_agent);
+        draft.run = agent.and_then(json::run_of_agent);
         draft.details.extend(first_text(payload, &[&["requestMetadata", "callerIp"]]).map(|ip| ("address", ip)));
         draft.details.extend(first_text(&entry, &[&["receiveTimestamp"]]).map(|time| ("received", time)));
         out.event(draft);

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Place, Role};
 use serde_json::Value;
 
-use super::fields::{self, first_text, text, time};
+use super::json::{self, first_text, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `github-audit`.
@@ -18,7 +18,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "github-audit",
     role: Role::Store,
     delay: TimeDelta::minutes(15),
-    requires: &["paths"],
+    watches: &["github:"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&[]), parser },
 };
 
@@ -27,7 +28,7 @@ struct GithubAudit<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(GithubAudit { store: fields::store(opening, "github") })
+    Box::new(GithubAudit { store: json::store(opening, "github") })
 }
 
 /// Whose secret it is.
@@ -40,7 +41,7 @@ enum Scope {
 
 impl Parser for GithubAudit<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(entry) = fields::parse(record, out) else { return };
+        let Some(entry) = json::parse(record, out) else { return };
         let Some(when) = time(&entry, &["created_at"]).or_else(|| time(&entry, &["@timestamp"])) else {
             return out.broken("it has no time");
         };
@@ -53,10 +54,10 @@ impl Parser for GithubAudit<'_> {
             None if kind == EventKind::Written => (EventKind::MaybeWritten, Place::of_path(self.store, &owner)),
             None => return out.broken("it names no secret"),
         };
-        let id = first_text(&entry, &[&["_document_id"]]).unwrap_or_else(|| fields::fingerprint(&entry));
+        let id = first_text(&entry, &[&["_document_id"]]).unwrap_or_else(|| json::fingerprint(&entry));
         let mut draft = Draft::new(kind, target, when, id);
         draft.actor = first_text(&entry, &[&["actor"], &["user"]]);
-        draft.run = text(&entry, &["user_agent"]).and_then(fields::run_of_agent);
+        draft.run = text(&entry, &["user_agent"]).and_then(json::run_of_agent);
         draft.details.extend(first_text(&entry, &[&["actor_ip"]]).map(|ip| ("address", ip)));
         out.event(draft);
     }

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role, Time};
 use serde_json::Value;
 
-use super::fields::{self, at, first_text, text, time};
+use super::json::{self, at, first_text, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `keycloak-events`.
@@ -19,7 +19,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "keycloak-events",
     role: Role::Store,
     delay: TimeDelta::minutes(1),
-    requires: &["paths"],
+    watches: &["keycloak:"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&[]), parser },
 };
 
@@ -35,12 +36,12 @@ struct Keycloak<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(Keycloak { store: fields::store(opening, "keycloak") })
+    Box::new(Keycloak { store: json::store(opening, "keycloak") })
 }
 
 impl Parser for Keycloak<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(entry) = fields::parse(record, out) else { return };
+        let Some(entry) = json::parse(record, out) else { return };
         let when = time(&entry, &["time"]).or_else(|| time(&entry, &["timestamp"]));
         let Some(when) = when else { return out.broken("it has no time") };
         out.time = Some(when);
@@ -121,7 +122,7 @@ fn representation(entry: &Value) -> Option<Value> {
 }
 
 fn id(entry: &Value) -> String {
-    first_text(entry, &[&["id"]]).unwrap_or_else(|| fields::fingerprint(entry))
+    first_text(entry, &[&["id"]]).unwrap_or_else(|| json::fingerprint(entry))
 }
 
 #[cfg(test)]

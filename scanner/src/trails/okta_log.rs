@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role};
 use serde_json::Value;
 
-use super::fields::{self, at, first_text, items, text, time};
+use super::json::{self, at, first_text, items, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `okta-log`.
@@ -19,7 +19,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "okta-log",
     role: Role::Store,
     delay: TimeDelta::minutes(5),
-    requires: &["paths"],
+    watches: &["okta:"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&["events"]), parser },
 };
 
@@ -28,25 +29,25 @@ struct OktaLog<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(OktaLog { store: fields::store(opening, "okta") })
+    Box::new(OktaLog { store: json::store(opening, "okta") })
 }
 
 impl Parser for OktaLog<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(record) = fields::parse(record, out) else { return };
+        let Some(record) = json::parse(record, out) else { return };
         let entry = at(&record, &["detail"]).filter(|detail| detail.get("eventType").is_some()).unwrap_or(&record);
         let Some(when) = time(entry, &["published"]) else { return out.broken("it has no time") };
         out.time = Some(when);
         let outcome = outcome(entry);
         let Some(kind) = kind_of(text(entry, &["eventType"]).unwrap_or_default(), outcome, entry) else { return };
         let Some(target) = self.target(entry, kind) else { return out.broken("it names no app and no token") };
-        let id = first_text(entry, &[&["uuid"]]).unwrap_or_else(|| fields::fingerprint(entry));
+        let id = first_text(entry, &[&["uuid"]]).unwrap_or_else(|| json::fingerprint(entry));
         let mut draft = Draft::new(kind, target, when, id);
         // To be refused is what happened, not what failed to happen.
         draft.outcome = if kind == EventKind::Refused { Outcome::Done } else { outcome };
         draft.version = credential(entry);
         draft.actor = first_text(entry, &[&["actor", "alternateId"], &["actor", "displayName"], &["actor", "id"]]);
-        draft.run = text(entry, &["client", "userAgent", "rawUserAgent"]).and_then(fields::run_of_agent);
+        draft.run = text(entry, &["client", "userAgent", "rawUserAgent"]).and_then(json::run_of_agent);
         draft.details.extend(first_text(entry, &[&["client", "ipAddress"]]).map(|ip| ("address", ip)));
         out.event(draft);
     }

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Place, Role};
 use serde_json::Value;
 
-use super::fields::{self, first_text, number, text, time};
+use super::json::{self, first_text, number, text, time};
 use super::{Draft, Framing, Opening, Out, Parser, Reads, TrailKind};
 
 /// `onepassword-usage`.
@@ -18,7 +18,8 @@ pub static KIND: TrailKind = TrailKind {
     name: "onepassword-usage",
     role: Role::Store,
     delay: TimeDelta::minutes(15),
-    requires: &["paths"],
+    watches: &["1password:item/"],
+    requires: &["path"],
     reads: Reads::Records { framing: Framing::Json(&["items"]), parser },
 };
 
@@ -27,16 +28,16 @@ struct OnePassword<'a> {
 }
 
 fn parser<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
-    Box::new(OnePassword { store: fields::store(opening, "1password") })
+    Box::new(OnePassword { store: json::store(opening, "1password") })
 }
 
 impl Parser for OnePassword<'_> {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let Some(entry) = fields::parse(record, out) else { return };
+        let Some(entry) = json::parse(record, out) else { return };
         let Some(when) = time(&entry, &["timestamp"]) else { return out.broken("it has no time") };
         out.time = Some(when);
         let Some((kind, item)) = usage(&entry).or_else(|| audit(&entry)) else { return };
-        let id = first_text(&entry, &[&["uuid"]]).unwrap_or_else(|| fields::fingerprint(&entry));
+        let id = first_text(&entry, &[&["uuid"]]).unwrap_or_else(|| json::fingerprint(&entry));
         let mut draft = Draft::new(kind, Place::of_path(self.store, &format!("item/{item}")), when, id);
         draft.version = number(&entry, &["used_version"]).map(|version| version.to_string());
         draft.actor = first_text(

@@ -1,4 +1,4 @@
-use super::super::fields::tests::{shown, survives};
+use super::super::json::tests::{shown, survives};
 use super::KIND;
 
 const FIXTURE: &str = include_str!("../../../../fixtures/trails/onepassword-usage/events.jsonl");
