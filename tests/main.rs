@@ -16,4 +16,5 @@ mod sarif;
 mod state;
 mod support;
 mod tidy;
+mod trail_servers;
 mod vault;

@@ -12,6 +12,7 @@ use keytrail_rules::correlate::Names;
 use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role, Time, Trail, ValueMark};
 
 pub mod config;
+mod database;
 pub mod fields;
 mod files;
 pub mod framing;
@@ -206,7 +207,11 @@ table![
     keycloak_log,
     okta_log,
     onepassword_usage,
+    postgres_state,
     workload_runs,
+    #[cfg(feature = "kubernetes")]
+    workload_runs_kube,
+    workload_runs_sql,
 ];
 
 impl TrailKind {

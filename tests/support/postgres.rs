@@ -43,6 +43,11 @@ impl Postgres {
     /// # Panics
     /// Where there is none to start, or it does not come up.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// [`Postgres::start`], with settings: `track_commit_timestamp=on`.
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
         let bin = env::var_os("KEYTRAIL_TEST_PG_BIN").map_or("/usr/lib/postgresql/15/bin".into(), PathBuf::from);
         assert!(
             bin.join("initdb").exists(),
@@ -74,6 +79,9 @@ impl Postgres {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
             let log = File::create(folder.path().join("log")).expect("a file");
             let mut server = as_user(&bin.join("postgres"), user);
+            for setting in settings {
+                server.args(["-c", setting]);
+            }
             server.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-h", "127.0.0.1", "-F", "-p"]);
             let mut server = server.arg(port.to_string()).stderr(log).spawn().expect("postgres runs");
             if comes_up(&mut server, port, &data) {
