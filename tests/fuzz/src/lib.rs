@@ -13,6 +13,7 @@ mod planted;
 mod samples;
 #[path = "../../../scanner/src/leaks/toy.rs"]
 mod toy;
+mod vendor_logs;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
+pub use vendor_logs::vendor_logs;
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -50,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     ("rules", rules),
     ("stream", stream),
     ("vault_export", vault_export),
+    ("vendor_logs", vendor_logs),
     ("yaml", yaml),
 ];
 
