@@ -36,15 +36,15 @@ fn a_variable_that_is_not_set_is_a_gap() {
 #[test]
 fn a_name_shows_neither_user_nor_password() {
     let url = "postgres://planted:planted@db.example:5433/ledger";
-    let database = Database::with(&trail(Some(url), None), None).ok().expect("a database");
+    let database = Database::with(&trail(Some(url), None), None).expect("a database");
     assert_eq!(database.name, "postgres://db.example:5433/ledger");
     let held = Some(("LEDGER", Some(url.to_owned())));
-    let database = Database::with(&trail(None, Some("LEDGER")), held).ok().expect("a database");
+    let database = Database::with(&trail(None, Some("LEDGER")), held).expect("a database");
     assert_eq!(database.name, "postgres://db.example:5433/ledger");
     // With a URL, the variable holds its password.
     let held = Some(("LEDGER", Some("planted".to_owned())));
     let config = trail(Some("postgres://ana@db.example/ledger"), Some("LEDGER"));
-    let database = Database::with(&config, held).ok().expect("a database");
+    let database = Database::with(&config, held).expect("a database");
     assert_eq!(database.name, "postgres://db.example:5432/ledger");
 }
 
@@ -63,7 +63,7 @@ async fn rows_of_sqlite_keep_their_types() {
     let sql = "CREATE TABLE runs (id TEXT, seq INTEGER, at DATETIME, targets TEXT, approver TEXT, share REAL);
         INSERT INTO runs VALUES ('r1', 1, '2026-03-01T08:00:00Z', '[\"vault:secret/a#b\"]', NULL, 0.5)";
     let (_folder, config) = sqlite(sql).await;
-    let database = Database::of(&config).ok().expect("a database");
+    let database = Database::of(&config).expect("a database");
     let rows = database.rows("SELECT * FROM runs; ").await.expect("rows");
     let expected = r#"[{"approver":null,"at":"2026-03-01T08:00:00Z","id":"r1","seq":1,"share":"0.5","targets":["vault:secret/a#b"]}]"#;
     assert_eq!(Value::from(rows), serde_json::from_str::<Value>(expected).expect("JSON"));
@@ -72,7 +72,7 @@ async fn rows_of_sqlite_keep_their_types() {
 #[tokio::test]
 async fn a_database_is_neither_made_nor_changed() {
     let (folder, config) = sqlite("CREATE TABLE runs (id TEXT); INSERT INTO runs VALUES ('r1')").await;
-    let database = Database::of(&config).ok().expect("a database");
+    let database = Database::of(&config).expect("a database");
     for query in
         ["SELECT 1); DELETE FROM runs; SELECT * FROM (SELECT 1", "DELETE FROM runs RETURNING id", "nonsense", ""]
     {
@@ -82,7 +82,7 @@ async fn a_database_is_neither_made_nor_changed() {
     assert_eq!(database.rows("SELECT * FROM runs -- all").await.map(|rows| rows.len()), Ok(1));
 
     let absent = TrailConfig { url: Some("sqlite:absent.db".to_owned()), ..config };
-    let gap = Database::of(&absent).ok().expect("a database").rows("SELECT 1").await.expect_err("a gap");
+    let gap = Database::of(&absent).expect("a database").rows("SELECT 1").await.expect_err("a gap");
     assert_eq!(gap.reason, GapReason::Unreachable);
     assert!(!folder.path().join("absent.db").exists());
 }
