@@ -16,5 +16,8 @@ mod sarif;
 mod state;
 mod support;
 mod tidy;
+mod trace;
 mod trail_servers;
+mod trails;
+mod trails_live;
 mod vault;

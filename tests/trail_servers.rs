@@ -84,7 +84,7 @@ async fn state_of_app(url: &str) -> (Time, ValueMark) {
 
 #[tokio::test]
 async fn the_state_of_a_role_shows_each_change_and_whether_the_password_is_another() {
-    let server = Postgres::start_with(&["track_commit_timestamp=on"]);
+    let server = Postgres::start_with("track_commit_timestamp = on\n");
     let url = server.new_database().await;
     let before = chrono::Utc::now();
     run(&url, "CREATE ROLE app LOGIN PASSWORD 'planted-1' VALID UNTIL '2031-01-01 00:00+00'").await;

@@ -43,11 +43,11 @@ impl Postgres {
     /// # Panics
     /// Where there is none to start, or it does not come up.
     pub(crate) fn start() -> Self {
-        Self::start_with(&[])
+        Self::start_with("")
     }
 
-    /// [`Postgres::start`], with settings: `track_commit_timestamp=on`.
-    pub(crate) fn start_with(settings: &[&str]) -> Self {
+    /// Starts a server with more lines in its `postgresql.conf`.
+    pub(crate) fn start_with(settings: &str) -> Self {
         let bin = env::var_os("KEYTRAIL_TEST_PG_BIN").map_or("/usr/lib/postgresql/15/bin".into(), PathBuf::from);
         assert!(
             bin.join("initdb").exists(),
@@ -73,15 +73,15 @@ impl Postgres {
         ]);
         let made = initdb.output().expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let config = data.join("postgresql.conf");
+        let text = fs::read_to_string(&config).expect("a config");
+        fs::write(config, text + settings).expect("a config");
 
         // The port may be taken between asking for it and listening on it.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
             let log = File::create(folder.path().join("log")).expect("a file");
             let mut server = as_user(&bin.join("postgres"), user);
-            for setting in settings {
-                server.args(["-c", setting]);
-            }
             server.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-h", "127.0.0.1", "-F", "-p"]);
             let mut server = server.arg(port.to_string()).stderr(log).spawn().expect("postgres runs");
             if comes_up(&mut server, port, &data) {
@@ -89,6 +89,25 @@ impl Postgres {
             }
         }
         panic!("postgres: {}", fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+    }
+
+    /// Starts a server that logs as JSON who came in and which roles were changed, and when they were.
+    pub(crate) fn start_audited() -> Self {
+        Self::start_with(
+            "shared_preload_libraries = 'pgaudit'\npgaudit.log = 'role'\ntrack_commit_timestamp = on\n\
+             logging_collector = on\nlog_destination = 'jsonlog'\nlog_directory = 'log'\nlog_filename = 'pg.log'\n\
+             log_connections = on\nlog_statement = 'none'\nlog_timezone = 'UTC'\n",
+        )
+    }
+
+    /// The JSON log of [`Postgres::start_audited`].
+    pub(crate) fn json_log(&self) -> PathBuf {
+        self.folder.path().join("data/log/pg.json")
+    }
+
+    /// The port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// URL of a database, with the password.

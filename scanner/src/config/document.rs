@@ -124,12 +124,12 @@ impl Document<'_> {
     fn config(&self, mut top: Table<'_>) -> Config {
         let inventory = top.table("inventory", "[inventory]", "write [inventory] on a line of its own");
         let stores = top.tables("store", "[[store]]");
+        let trails = top.tables("trail", "[[trail]]");
         let secrets = top.tables("secret", "[[secret]]");
         let policy = top.table("policy", "[policy]", "write [policy] on a line of its own");
         let exceptions = top.tables("exception", "[[exception]]");
         let leaks = top.table("leaks", "[leaks]", "write [leaks] on a line of its own");
         let state = top.table("state", "[state]", "write [state] on a line of its own");
-        let trails = top.tables("trail", "[[trail]]");
         top.finish(&[]);
 
         let mut policy = policy.map(|table| self.policy(table)).unwrap_or_default();

@@ -19,6 +19,9 @@ pub(super) const STANDARD_INPUT: &str = "-";
 /// How much is read of a file at once, as it is on the disk.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// Enough to tell how a file is compressed.
+const HEAD_BYTES: u64 = 16;
+
 /// A file of a trail.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Found {
@@ -125,6 +128,13 @@ impl Found {
     }
 }
 
+/// Whether a file is one that does not grow: its first bytes say that it is compressed.
+pub(super) fn is_compressed(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    read.is_ok() && (decompress::compression(&head).is_some() || decompress::unread(&head).is_some())
+}
+
 /// A reader of what a reader gives, inflated where its first bytes say that it is compressed.
 fn inflated(name: &str, reader: Box<dyn Read>) -> Result<Box<dyn Read>, Gap> {
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
@@ -150,3 +160,6 @@ pub(super) fn unreadable(name: &str, error: &io::Error) -> Gap {
         _ => Gap::at(at, GapReason::Unreachable, format!("the file cannot be read: {error}")).hint("read it again"),
     }
 }
+
+#[cfg(test)]
+mod tests;

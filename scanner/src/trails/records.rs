@@ -8,7 +8,7 @@ use keytrail_rules::model::{Entry, Event, Gap, GapReason, Hole, Location, Raw, T
 use sha2::{Digest, Sha256};
 
 use super::framing::{Piece, Records, Span};
-use super::{Continue, Draft, Framing, Missing, Opening, Out, Parser};
+use super::{Continue, Draft, Framing, Missing, Opening, Out, Parser, RecordPlace};
 
 /// Progress is told once so many records were read.
 const TOLD_RECORDS: u64 = 8 * 1024;
@@ -22,7 +22,8 @@ const COARSE: TimeDelta = TimeDelta::seconds(1);
 impl Opening<'_> {
     /// The event that a draft becomes, with the bytes that say so.
     pub fn event(&self, draft: Draft, raw: Raw) -> Entry {
-        let Draft { kind, outcome, target, version, actor, run, time, id, consumer, value, details } = draft;
+        let Draft { kind, outcome, target, version, actor, run, time, id, consumer, value, details, raw: own } = draft;
+        let raw = own.unwrap_or(raw);
         let consumer = consumer.or_else(|| self.config.consumer.as_deref().map(Arc::from));
         let trail = self.trail;
         let event =
@@ -39,18 +40,31 @@ pub(super) struct Reading<'a> {
     delay: TimeDelta,
     out: Out,
     /// The file that is read.
-    source: Arc<str>,
-    /// The time of its last record that has one.
-    last: Option<Time>,
-    /// What is missing since then.
-    hole: Option<Hole>,
-    broken: Broken,
+    pub(super) file: FileState,
     /// The last bytes that said something, for what only the end shows.
     raw: Option<Raw>,
     records: u64,
     newest: Option<Time>,
     /// What could not be read.
     pub(super) gaps: Vec<Gap>,
+}
+
+/// What is known of a file that is being read.
+pub(super) struct FileState {
+    source: Arc<str>,
+    /// The time of its last record that has one.
+    last: Option<Time>,
+    /// What is missing since then.
+    hole: Option<Hole>,
+    broken: Broken,
+    /// Whether the rest of it cannot be read.
+    has_failed: bool,
+}
+
+impl FileState {
+    pub(super) fn new(name: &str) -> Self {
+        Self { source: Arc::from(name), last: None, hole: None, broken: Broken::default(), has_failed: false }
+    }
 }
 
 /// The records of one file that cannot be read.
@@ -73,10 +87,7 @@ impl<'a> Reading<'a> {
             framing,
             delay,
             out: Out::default(),
-            source: Arc::from(""),
-            last: None,
-            hole: None,
-            broken: Broken::default(),
+            file: FileState::new(""),
             raw: None,
             records: 0,
             newest: None,
@@ -91,15 +102,14 @@ impl<'a> Reading<'a> {
         reader: impl Read,
         on_entry: &mut dyn FnMut(Entry) -> Continue,
     ) -> Continue {
-        let mut records = self.begin(name, reader);
+        self.file = FileState::new(name);
+        let mut records = self.records(reader);
         self.go_on(&mut records, on_entry)?;
         self.finish(&mut records, on_entry)
     }
 
-    /// Begins with a file.
-    pub(super) fn begin<R: Read>(&mut self, name: &str, reader: R) -> Records<R> {
-        self.source = Arc::from(name);
-        self.last = None;
+    /// The records of a file.
+    pub(super) fn records<R: Read>(&self, reader: R) -> Records<R> {
         Records::new(reader, self.framing)
     }
 
@@ -114,11 +124,12 @@ impl<'a> Reading<'a> {
                 Ok(Some(piece)) => self.piece(piece, on_entry)?,
                 Ok(None) => return Continue::Continue(()),
                 Err(error) => {
-                    let reason = format!("{} cannot be read to its end", self.source);
+                    let reason = format!("{} cannot be read to its end", self.file.source);
                     let message = format!("the file cannot be read beyond byte {}: {error}", records.offset());
-                    let gap = Gap::at(Location::of_file(&self.source), GapReason::Malformed, message);
+                    let gap = Gap::at(Location::of_file(&self.file.source), GapReason::Malformed, message);
                     self.gaps.push(gap.hint("bring the whole file, or read it again"));
                     self.lose(reason, None);
+                    self.file.has_failed = true;
                     return Continue::Continue(());
                 }
             }
@@ -131,13 +142,14 @@ impl<'a> Reading<'a> {
         records: &mut Records<R>,
         on_entry: &mut dyn FnMut(Entry) -> Continue,
     ) -> Continue {
-        while let Some(piece) = records.last_piece() {
+        // What is cut off where reading failed is told already.
+        while let Some(piece) = records.last_piece().filter(|_| !self.file.has_failed) {
             self.piece(piece, on_entry)?;
         }
-        if let Some(hole) = self.hole.take() {
+        if let Some(hole) = self.file.hole.take() {
             on_entry(Entry::Hole(hole))?;
         }
-        self.gaps.extend(std::mem::take(&mut self.broken).gap(&self.source));
+        self.gaps.extend(std::mem::take(&mut self.file.broken).gap(&self.file.source));
         self.tell_progress(on_entry)
     }
 
@@ -145,15 +157,15 @@ impl<'a> Reading<'a> {
     pub(super) fn end(&mut self, on_entry: &mut dyn FnMut(Entry) -> Continue) -> Continue {
         self.parser.end(&mut self.out);
         let out = std::mem::take(&mut self.out);
-        let nothing = || Raw { source: self.source.clone(), offset: 0, length: 0, line: 0, sha256: sha256(&[]) };
+        let nothing = || Raw { source: self.file.source.clone(), offset: 0, length: 0, line: 0, sha256: sha256(&[]) };
         let raw = self.raw.clone().unwrap_or_else(nothing);
         self.pass_on(out, &raw, on_entry)
     }
 
     /// Records of the file are missing from the last one on, up to the next.
     pub(super) fn lose(&mut self, reason: String, raw: Option<Raw>) {
-        let from = self.last.and_then(|last| last.checked_sub_signed(self.delay));
-        self.hole.get_or_insert(Hole { from, to: None, reason, tampered: false, raw });
+        let from = self.file.last.and_then(|last| last.checked_sub_signed(self.delay));
+        self.file.hole.get_or_insert(Hole { from, to: None, reason, tampered: false, raw });
     }
 
     fn piece(&mut self, piece: Piece<'_>, on_entry: &mut dyn FnMut(Entry) -> Continue) -> Continue {
@@ -161,6 +173,7 @@ impl<'a> Reading<'a> {
         match piece {
             Piece::Broken(span, why) => self.break_at(span, &[], why),
             Piece::Record(span, bytes) => {
+                self.out.place = Some(RecordPlace { source: self.file.source.clone(), span });
                 self.parser.record(bytes, &mut self.out);
                 let mut out = std::mem::take(&mut self.out);
                 if let Some(why) = out.broken.take() {
@@ -185,13 +198,13 @@ impl<'a> Reading<'a> {
         let time = out.time;
         if let Some(Missing { reason, tampered }) = out.missing_before.take() {
             let raw = Some(self.raw(span, bytes));
-            on_entry(Entry::Hole(Hole { from: self.last, to: time, reason, tampered, raw }))?;
+            on_entry(Entry::Hole(Hole { from: self.file.last, to: time, reason, tampered, raw }))?;
         }
         if let Some(time) = time {
-            if let Some(hole) = self.hole.take() {
+            if let Some(hole) = self.file.hole.take() {
                 on_entry(Entry::Hole(self.closed(hole, time)))?;
             }
-            self.last = Some(time);
+            self.file.last = Some(time);
             self.newest = self.newest.max(Some(time));
         }
         if out.events.is_empty() {
@@ -200,7 +213,7 @@ impl<'a> Reading<'a> {
                 self.out = Out { time: None, ..out };
                 return Continue::Continue(());
             }
-            let nothing = Raw { source: self.source.clone(), offset: 0, length: 0, line: 0, sha256: [0; 32] };
+            let nothing = Raw { source: self.file.source.clone(), offset: 0, length: 0, line: 0, sha256: [0; 32] };
             return self.pass_on(out, &nothing, on_entry);
         }
         let raw = self.raw(span, bytes);
@@ -227,23 +240,25 @@ impl<'a> Reading<'a> {
         let late = |time: Time| time.checked_add_signed(self.delay).and_then(|time| time.checked_add_signed(COARSE));
         let early = |time: Time| time.checked_sub_signed(self.delay);
         let from = hole.from.and_then(|from| early(next).map(|next| from.min(next)));
-        Hole { from, to: self.last.map_or(Some(next), |last| Some(last.max(next))).and_then(late), ..hole }
+        Hole { from, to: self.file.last.map_or(Some(next), |last| Some(last.max(next))).and_then(late), ..hole }
     }
 
     fn break_at(&mut self, span: Span, bytes: &[u8], why: &'static str) {
-        self.broken.count += 1;
-        if self.broken.places.len() < NAMED_PLACES {
-            self.broken.places.push((span.line, why));
+        self.file.broken.count += 1;
+        if self.file.broken.places.len() < NAMED_PLACES {
+            self.file.broken.places.push((span.line, why));
         }
-        if self.hole.is_none() {
+        if self.file.hole.is_none() {
             let raw = self.raw(span, bytes);
-            self.lose(format!("a record at line {} of {} cannot be read: {why}", span.line, self.source), Some(raw));
+            self.lose(
+                format!("a record at line {} of {} cannot be read: {why}", span.line, self.file.source),
+                Some(raw),
+            );
         }
     }
 
     fn raw(&self, span: Span, bytes: &[u8]) -> Raw {
-        let Span { offset, line } = span;
-        Raw { source: self.source.clone(), offset, length: bytes.len() as u64, line, sha256: sha256(bytes) }
+        RecordPlace { source: self.file.source.clone(), span }.raw(bytes)
     }
 
     fn tell_progress(&mut self, on_entry: &mut dyn FnMut(Entry) -> Continue) -> Continue {
@@ -268,7 +283,7 @@ impl Broken {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
         let message = format!("{what} cannot be read: {}{more}", places.join(", "));
         let location = Location::of_line(source, u32::try_from(*first).unwrap_or(u32::MAX), "");
-        let hint = "what they said is missing; check the kind of the trail, or bring a whole copy of the file";
+        let hint = "check the kind of the trail, or bring a whole copy of the file";
         Some(Gap::at(location, GapReason::Malformed, message).hint(hint))
     }
 }
@@ -276,3 +291,6 @@ impl Broken {
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,30 @@ impl Batches {
     }
 }
 
+/// Reads one source of a trail, whose bytes are as they were before they were compressed. Gives what could not be read.
+pub fn read_source(
+    kind: &TrailKind,
+    opening: &Opening<'_>,
+    source: File<'_>,
+    on_entry: &mut dyn FnMut(Entry) -> Continue,
+) -> Vec<Gap> {
+    match kind.reads {
+        Reads::Records { framing, parser } => {
+            let mut reading = Reading::new(opening, framing, parser(opening), kind.delay(opening.config));
+            if reading.file(source.name, source.bytes, on_entry).is_continue() {
+                let _ = reading.end(on_entry);
+            }
+            reading.gaps
+        }
+        Reads::Files(read) => {
+            let mut gaps = Vec::new();
+            let _ = read_file(read, opening, source, on_entry, &mut gaps);
+            gaps
+        }
+        Reads::Server(_) => Vec::new(),
+    }
+}
+
 /// Reads a trail of files to its end.
 pub(super) fn read(kind: &TrailKind, opening: &Opening<'_>, on_entry: &mut dyn FnMut(Entry) -> Continue) -> Vec<Gap> {
     let mut gaps = Vec::new();
@@ -123,31 +147,41 @@ fn read_records(
     reading.end(on_entry)
 }
 
+/// Reads a file, of which the kind itself finds the records.
+type ReadFile = for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>;
+
 fn read_files(
-    read: for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>,
+    read: ReadFile,
     opening: &Opening<'_>,
     found: Vec<Found>,
     on_entry: &mut dyn FnMut(Entry) -> Continue,
     gaps: &mut Vec<Gap>,
 ) -> Continue {
-    let mut flow = Continue::Continue(());
     for file in found {
         match file.open() {
-            Ok(bytes) => {
-                let file = File { name: &file.name, bytes };
-                gaps.extend(read(opening, file, &mut |entry| {
-                    if flow.is_continue() {
-                        flow = on_entry(entry);
-                    }
-                }));
-                flow?;
-            }
+            Ok(bytes) => read_file(read, opening, File { name: &file.name, bytes }, on_entry, gaps)?,
             Err(gap) => {
                 on_entry(Entry::Hole(unread(&gap)))?;
                 gaps.push(gap);
             }
         }
     }
+    Continue::Continue(())
+}
+
+fn read_file(
+    read: ReadFile,
+    opening: &Opening<'_>,
+    file: File<'_>,
+    on_entry: &mut dyn FnMut(Entry) -> Continue,
+    gaps: &mut Vec<Gap>,
+) -> Continue {
+    let mut flow = Continue::Continue(());
+    gaps.extend(read(opening, file, &mut |entry| {
+        if flow.is_continue() {
+            flow = on_entry(entry);
+        }
+    }));
     flow
 }
 
@@ -198,3 +232,6 @@ pub(super) fn answered<'a>(opening: &Opening<'a>, mut entries: Vec<Entry>, gaps:
     let holes: Vec<Entry> = gaps.iter().map(|gap| Entry::Hole(unread(gap))).collect();
     Box::new(declared.collect::<Vec<_>>().into_iter().chain(holes).chain(entries))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod planted;
 mod samples;
 #[path = "../../../scanner/src/leaks/toy.rs"]
 mod toy;
+mod trails;
 mod vendor_logs;
 
 use std::path::Path;
@@ -33,6 +34,7 @@ pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
+pub use trails::{trail_kinds, trail_records};
 pub use vendor_logs::vendor_logs;
 
 /// A target: its name, and what it does with its bytes.
@@ -51,6 +53,8 @@ pub const TARGETS: &[Target] = &[
     ("reporters", reporters),
     ("rules", rules),
     ("stream", stream),
+    ("trail_kinds", trail_kinds),
+    ("trail_records", trail_records),
     ("vault_export", vault_export),
     ("vendor_logs", vendor_logs),
     ("yaml", yaml),
