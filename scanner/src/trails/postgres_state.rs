@@ -28,7 +28,7 @@ pub static KIND: TrailKind = TrailKind {
     role: Role::Store,
     delay: TimeDelta::zero(),
     watches: &["postgres:role/"],
-    requires: &[],
+    requires: &["url"],
     reads: Reads::Server(read),
 };
 

@@ -21,7 +21,7 @@ pub static KIND: TrailKind = TrailKind {
     role: Role::Ledger,
     delay: TimeDelta::zero(),
     watches: &[],
-    requires: &["query"],
+    requires: &["url", "query"],
     reads: Reads::Server(read),
 };
 
