@@ -17,6 +17,7 @@ mod state;
 mod support;
 mod tidy;
 mod trace;
+mod trail_servers;
 mod trails;
 mod trails_live;
 mod vault;

@@ -13,10 +13,12 @@ use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Raw,
 use sha2::{Digest, Sha256};
 
 pub mod config;
+mod database;
 pub mod fields;
 mod files;
 pub mod follow;
 pub mod framing;
+mod json;
 mod records;
 mod scan;
 mod stream;
@@ -224,20 +226,32 @@ impl Draft {
 
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(pub mod $name;)*
+    ($($(#[$when:meta])* $name:ident),* $(,)?) => {
+        $($(#[$when])* pub mod $name;)*
         /// Every kind of trail.
-        pub static KINDS: &[&TrailKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&TrailKind] = &[$($(#[$when])* &$name::KIND),*];
     };
 }
 
 table![
+    auth0_log,
+    azure_key_vault,
+    entra_audit,
+    gcp_audit,
+    github_audit,
     json_log,
+    keycloak_log,
     kubernetes_audit,
+    okta_log,
+    onepassword_usage,
     pgbouncer_log,
     postgres_log,
+    postgres_state,
     vault_audit,
     workload_runs,
+    #[cfg(feature = "kubernetes")]
+    workload_runs_kube,
+    workload_runs_sql,
 ];
 
 impl TrailKind {

@@ -14,6 +14,7 @@ mod samples;
 #[path = "../../../scanner/src/leaks/toy.rs"]
 mod toy;
 mod trails;
+mod vendor_logs;
 
 use std::path::Path;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
 pub use trails::{trail_kinds, trail_records};
+pub use vendor_logs::vendor_logs;
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -54,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     ("trail_kinds", trail_kinds),
     ("trail_records", trail_records),
     ("vault_export", vault_export),
+    ("vendor_logs", vendor_logs),
     ("yaml", yaml),
 ];
 
