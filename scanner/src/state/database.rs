@@ -21,6 +21,7 @@ const MIGRATIONS_TABLE: &str = "keytrail_migrations";
 const MIGRATIONS: &[(&str, &str)] = &[
     ("sightings", include_str!("migrations/0001_sightings.sql")),
     ("searched", include_str!("migrations/0002_searched.sql")),
+    ("incidents", include_str!("migrations/0004_incidents.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
