@@ -14,6 +14,7 @@ use crate::leaks::hunt;
 use crate::source::KnownSecrets;
 
 mod completions;
+mod incidents;
 mod init;
 mod inventory;
 mod leaks;
