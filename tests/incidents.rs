@@ -113,7 +113,7 @@ async fn each_finding_is_filed_once_and_resolved_when_it_goes() {
     let of_nothing = scan(folder.path(), &[]);
     assert_eq!(
         of_nothing.stderr,
-        "incident: nothing is resolved with tickets (2 may be over): the scan read nothing\n"
+        "incident: nothing is resolved with tickets (2 may be over): the scan found no secret and no variable at all\n"
     );
     hidden.into_iter().for_each(|(path, bytes)| fs::write(path, bytes).expect("a file"));
     assert!(server.asked().await.is_empty());

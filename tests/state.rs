@@ -345,7 +345,7 @@ async fn of_two_scans_one_changes_an_incident() {
         let filed = IncidentRow { status, reference, filed_at: Some(time(2)), ..intent.clone() };
         assert!(other.replace(&filed).await.unwrap() && !one.replace(&intent).await.unwrap());
         let kept = IncidentRow { revision: 1, ..filed };
-        assert_eq!(one.incidents("shop", "issues").await.unwrap(), [kept.clone()]);
+        assert_eq!(one.incidents("shop", "issues").await.unwrap(), std::slice::from_ref(&kept));
         assert!(!one.remove(&intent).await.unwrap() && one.remove(&kept).await.unwrap());
         assert_eq!(other.incidents("shop", "issues").await.unwrap(), []);
     }

@@ -35,8 +35,11 @@ pub struct Kind {
     /// The pause that the receiver asks for between two acts.
     pub pause: Duration,
     /// Prepares requests, of which none is sent yet.
-    pub open: fn(&IncidentConfig, &Setting) -> Result<Box<dyn Sink>, Failure>,
+    pub open: fn(&IncidentConfig, &Setting) -> Opened,
 }
+
+/// A receiver that is ready, or why there is none.
+pub type Opened = Result<Box<dyn Sink>, Failure>;
 
 /// What may be done again where it is not known whether it was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,11 +203,14 @@ impl Failure {
     }
 }
 
+/// Looks up an environment variable; one that is empty counts as not set.
+pub type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// What the receivers take from the process, so that tests can set it.
 #[derive(Clone)]
 pub struct Setting {
-    /// Looks up an environment variable; one that is empty counts as not set.
-    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Its environment.
+    pub env: Arc<Env>,
     /// The clock.
     pub now: Arc<dyn Fn() -> Time + Send + Sync>,
     /// Waits.

@@ -97,10 +97,12 @@ impl Run<'_> {
             is_gone: &|rule| self.ran(rule),
         };
         let mut steps = plan(found, rows);
-        // A scan of nothing is most likely one of the wrong folder.
-        let doubt = match self.report.scope.is_empty() {
-            true => Some("read nothing"),
-            false => (!self.report.summary.complete).then_some("has gaps"),
+        let Report { items, findings, summary, .. } = self.report;
+        let doubt = if items.is_empty() && findings.is_empty() && summary.variables == 0 {
+            // Most likely it was one of the wrong folder.
+            Some("found no secret and no variable at all")
+        } else {
+            (!summary.complete).then_some("has gaps")
         };
         if let Some(doubt) = doubt {
             let before = steps.len();

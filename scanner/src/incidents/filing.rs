@@ -276,7 +276,7 @@ impl Filing<'_> {
     async fn resolve_if_there(&self, mut row: IncidentRow, mut filed: Filed) -> Result<(), Trouble> {
         match limited(self.sink.find(&filed.key, Some(row.intent_at))).await {
             Ok(Some(sighted)) => filed.reference = Some(sighted.reference),
-            Ok(None) if row.reference.is_none() => return Ok(self.undo(row).await?),
+            Ok(None) if row.reference.is_none() => return self.undo(row).await,
             Ok(None) => {}
             Err(failure) => {
                 self.settle(&mut row, IncidentStatus::Intent).await?;
@@ -336,12 +336,12 @@ impl Filing<'_> {
             row.occurrence -= 1;
             return self.settle(&mut row, IncidentStatus::Resolved).await;
         }
-        if self.ledger.remove(&row).await? { Ok(()) } else { Err(Trouble::Held(row.leased_until)) }
+        if self.ledger.remove(&row).await? { Ok(()) } else { Err(Trouble::Held((self.setting.now)())) }
     }
 
     async fn write(&self, row: &mut IncidentRow) -> Result<(), Trouble> {
         if !self.ledger.replace(row).await? {
-            return Err(Trouble::Held(row.leased_until));
+            return Err(Trouble::Held((self.setting.now)()));
         }
         row.revision += 1;
         Ok(())

@@ -237,7 +237,7 @@ mod tests {
         let row = intent();
         assert!(one.add(&row).await.expect("added"));
         assert!(!other.add(&row).await.expect("not added"), "one for a finding");
-        assert_eq!(other.incidents("", "issues").await.expect("rows"), [row.clone()]);
+        assert_eq!(other.incidents("", "issues").await.expect("rows"), std::slice::from_ref(&row));
         assert_eq!(other.incidents("", "pager").await.expect("rows"), []);
         assert_eq!(other.incidents("shop", "issues").await.expect("rows"), []);
 

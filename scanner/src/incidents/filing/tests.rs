@@ -362,6 +362,22 @@ async fn of_two_scans_at_once_one_files() {
     assert_eq!(world.resolve_calls.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test]
+async fn what_another_scan_has_is_left_to_it_for_as_long_as_it_may_take() {
+    for again in [Again::Look, Again::Repeat, Again::Nothing] {
+        let world = World::new(again);
+        // The intent is written, and nothing is done yet: as a scan leaves it that still runs.
+        world.scan(&["A"], 2).await;
+        let (mine, theirs) = (world.rows.lock().expect("rows").clone(), IncidentStatus::Intent);
+        for findings in [&["A"][..], &[]] {
+            let gaps = world.scan(findings, NO_FUSE).await.0;
+            assert!(gaps.len() == 1 && gaps[0].message.contains("another scan has it"), "{gaps:?}");
+            assert_eq!((world.open(), world.statuses()), ((0, 0), vec![theirs]));
+            assert_eq!(*world.rows.lock().expect("rows"), mine);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_scans_with_one_database_one_files() {
     let folder = tempfile::tempdir().expect("a folder");
