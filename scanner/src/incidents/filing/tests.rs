@@ -293,6 +293,22 @@ async fn an_incident_whose_finding_goes_before_it_is_known_to_be_filed_does_not_
 }
 
 #[tokio::test]
+async fn a_refusal_does_not_make_forget_what_may_have_been_filed() {
+    for again in [Again::Look, Again::Repeat] {
+        for moment in 0..9 {
+            let world = World::new(again);
+            world.scan(&["A"], moment).await;
+            world.let_leases_run_out();
+            *world.answer.lock().expect("an answer") = Some(Failure::new(GapReason::Unauthenticated, "refused"));
+            world.scan(&["A"], NO_FUSE).await;
+            *world.answer.lock().expect("an answer") = None;
+            assert!(world.scan(&[], NO_FUSE).await.0.is_empty());
+            assert_eq!(world.open().0, 0, "{again:?} {moment}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_finding_that_comes_back_is_filed_again_once() {
     for again in [Again::Look, Again::Repeat, Again::Nothing] {
         for (moment, (world, unknown)) in killed(again, &[&["A"], &[]], &["A"]).await.iter().enumerate() {
