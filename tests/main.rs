@@ -17,4 +17,7 @@ mod sarif;
 mod state;
 mod support;
 mod tidy;
+mod trace;
+mod trails;
+mod trails_live;
 mod vault;

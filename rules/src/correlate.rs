@@ -5,13 +5,32 @@
 //! splitting of what is read, on events of other credentials, or on clocks within their bound. More coverage only turns
 //! `inconclusive` into something else; records that are missing from a covered trail never make a rotation `traced`.
 
+mod cells;
+mod changes;
+mod coverage;
+mod floods;
+mod gather;
+mod groups;
+mod history;
+mod names;
+mod partial;
+mod reports;
+mod rotations;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use names::Names;
+
 use crate::inventory::{Inventory, ItemId};
-use crate::model::{Covered, Entry, EventKind, Hole, Outcome, Place, Raw, Role, Time, Trail};
+use crate::model::{Covered, Entry, EventKind, Hole, Outcome, Raw, Role, Time, Trail};
 use crate::policy::Policy;
+use cells::Cells;
+use changes::Comparisons;
+use coverage::Coverage;
+use gather::Gathered;
+use rotations::Matched;
 
 /// What correlation rests on beside the trails.
 #[derive(Clone, Copy, Debug)]
@@ -32,36 +51,37 @@ pub struct Setup<'a> {
 pub type Stream<'a> = Box<dyn Iterator<Item = Entry> + 'a>;
 
 /// Reads the streams, one for each trail of the setup, to their ends, and judges every change that they show.
+///
+/// Events that may be evidence of a change of an item of the inventory are kept; loads and reads are reduced while they
+/// stream by, so that memory grows with the changes and not with the records.
 pub fn correlate(setup: &Setup<'_>, streams: Vec<Stream<'_>>) -> Correlation {
-    let _ = setup;
-    streams.into_iter().for_each(|stream| stream.for_each(drop));
-    Correlation::default()
+    let names = Names::new(setup.inventory);
+    let gathered = gather::gather(setup, &names, streams);
+    judge(setup, gathered)
 }
 
-/// The names of the items, in every spelling that trails use.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Names {
-    needles: BTreeSet<String>,
-}
-
-impl Names {
-    /// The names of an inventory.
-    pub fn new(inventory: &Inventory) -> Self {
-        let _ = inventory;
-        Self::default()
+fn judge(setup: &Setup<'_>, mut gathered: Gathered<'_>) -> Correlation {
+    let count = u32::try_from(gathered.of_item.len()).unwrap_or(u32::MAX);
+    let (extra, holes) = history::unexplained(setup, &gathered);
+    for (trail, hole) in holes {
+        gathered.trails[trail].holes.push(hole);
     }
-
-    /// Texts of which a record about an item of the inventory holds at least one, byte for byte: the last part of a path,
-    /// the name of a role. For readers that look before they parse.
-    pub fn needles(&self) -> &BTreeSet<String> {
-        &self.needles
-    }
-
-    /// Whether a trail's name for a credential may be that of an item.
-    pub fn may_be(&self, target: &Place) -> bool {
-        let _ = target;
-        true
-    }
+    let coverage: Vec<Coverage> =
+        gathered.trails.iter().map(|state| Coverage::new(&state.covered, &state.holes)).collect();
+    let cells = Cells { setup, gathered: &gathered, coverage: &coverage };
+    let comparisons = Comparisons::new(setup, &gathered);
+    let mut extra = extra;
+    let matched: Vec<Matched> = (0..count)
+        .map(|item| rotations::matched(&cells, &comparisons, item, extra.remove(&item).unwrap_or_default()))
+        .collect();
+    let taken = rotations::taken(&matched);
+    let mut rotations: Vec<Vec<Rotation>> =
+        matched.iter().map(|one| rotations::rotations(&cells, one, &taken)).collect();
+    partial::flag(&cells, &comparisons, &matched, &mut rotations);
+    let mut rotations: Vec<Rotation> = rotations.into_iter().flatten().collect();
+    rotations.sort_by(|a, b| (&a.item, a.at, &a.id).cmp(&(&b.item, b.at, &b.id)));
+    let notices = matched.iter().flat_map(|one| reports::notices(&cells, one)).collect();
+    Correlation { rotations, readings: reports::readings(&cells), notices, trails: reports::trails(&cells) }
 }
 
 /// What was made of the trails.
@@ -75,6 +95,15 @@ pub struct Correlation {
     pub notices: Vec<EventReport>,
     /// The trails, in the order of the config.
     pub trails: Vec<TrailReport>,
+}
+
+impl Correlation {
+    /// The changes of one item, by time.
+    pub fn rotations_of(&self, item: &ItemId) -> &[Rotation] {
+        let from = self.rotations.partition_point(|one| one.item < *item);
+        let to = self.rotations.partition_point(|one| one.item <= *item);
+        self.rotations.get(from..to).unwrap_or_default()
+    }
 }
 
 /// One change of one credential.
@@ -336,3 +365,22 @@ pub struct TrailReport {
     /// How far its clock is from the others, by events that two trails share, in milliseconds; `None` without such.
     pub skew_milliseconds: Option<i64>,
 }
+
+impl TrailReport {
+    /// Whether it holds every record of a stretch of time.
+    pub fn covers(&self, from: Time, to: Time) -> bool {
+        let mut covered: Vec<&Covered> = self.covered.iter().collect();
+        covered.sort();
+        let mut reached = from;
+        for one in covered {
+            if one.from <= reached {
+                reached = reached.max(one.to);
+            }
+        }
+        let is_in = |hole: &Hole| hole.from.is_none_or(|start| start <= to) && hole.to.is_none_or(|end| end >= from);
+        reached > to && !self.holes.iter().any(is_in)
+    }
+}
+
+#[cfg(test)]
+mod tests;

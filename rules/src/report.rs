@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::age::Age;
 use crate::checks::{Context, Facet, RULES, Rule};
-use crate::correlate::{Correlation, Rotation, TrailReport};
+use crate::correlate::{Correlation, Reading, Rotation, TrailReport};
 use crate::inventory::{Inventory, Item, ItemId};
 use crate::leaks::{self, LeakReport};
 use crate::model::{
@@ -34,7 +34,9 @@ pub struct Report {
     pub items: Vec<ItemReport>,
     /// The changes that the trails show, by item and time.
     pub rotations: Vec<Rotation>,
-    /// The trails that were read.
+    /// Who read which secret, by the trails.
+    pub readings: Vec<Reading>,
+    /// The trails that were read, in the order of the config.
     pub trails: Vec<TrailReport>,
     /// Secrets that lie where they should not, those in use first.
     pub leaks: Vec<LeakReport>,
@@ -280,7 +282,8 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         tool: Tool { name: "keytrail", version: env!("CARGO_PKG_VERSION") },
         scope: sorted(&snapshot.facts.scope),
         items,
-        rotations: correlation.rotations.clone(),
+        rotations: by_item_and_time(&correlation.rotations),
+        readings: sorted(&correlation.readings),
         trails: correlation.trails.clone(),
         leaks,
         searched: snapshot.facts.searched.clone(),
@@ -293,6 +296,12 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
     };
     report.summarise();
     report
+}
+
+fn by_item_and_time(rotations: &[Rotation]) -> Vec<Rotation> {
+    let mut rotations = rotations.to_vec();
+    rotations.sort_by(|a, b| (&a.item, a.at, &a.id).cmp(&(&b.item, b.at, &b.id)));
+    rotations
 }
 
 /// The rule whose findings make an item [`ItemStatus::Compromised`].

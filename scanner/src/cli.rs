@@ -33,6 +33,7 @@ Examples:
   keytrail scan                                   look at the current folder
   keytrail scan --format sarif=keytrail.sarif     the same, for GitHub code scanning
   keytrail leaks                                  search files and git history for secrets
+  keytrail trace DATABASE_PASSWORD                who changed it, and did it leave its traces
   keytrail init                                   write a commented keytrail.toml of what is there
   keytrail rules explain overdue-rotation         why a finding matters, and how to fix it
 
@@ -51,6 +52,10 @@ pub enum Command {
     Leaks(Box<LeaksArgs>),
     /// List every secret with its owner, age, due date and places.
     Inventory(InventoryArgs),
+    /// Show the changes of one secret in its store, its applications and the ledger, side by side.
+    Trace(TraceArgs),
+    /// List the trails: what each holds, what proves that, and what is missing.
+    Trails(TrailsArgs),
     /// List or explain the rules.
     Rules {
         /// What to show.
@@ -211,6 +216,43 @@ pub struct InventoryArgs {
     pub format: ListFormat,
 }
 
+/// Options of `trace`.
+#[derive(Debug, Args)]
+#[command(after_help = TRACE_HELP)]
+pub struct TraceArgs {
+    /// The secret: its id, its key, or a place that holds it.
+    pub item: String,
+    /// Where from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
+    pub format: ListFormat,
+    /// Show only what happened at this time or later.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<Time>,
+}
+
+const TRACE_HELP: &str = "\
+Examples:
+  keytrail trace DATABASE_PASSWORD                       in every environment
+  keytrail trace DATABASE_PASSWORD@production            in one
+  keytrail trace 'vault:secret/shop/database#password'   by a place that holds it
+
+Time runs down. Each event stands in the lane of the record that it is a trace in, with who did it and the line that says
+so; a lane is shaded where its record has no data. Each change ends with its verdict and the next step.";
+
+/// Options of `trails`.
+#[derive(Debug, Args)]
+pub struct TrailsArgs {
+    /// Where from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
+    pub format: ListFormat,
+}
+
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -258,7 +300,7 @@ pub enum Color {
 pub enum ListFormat {
     /// For people.
     Table,
-    /// For programs: the `items` of the JSON report.
+    /// For programs.
     Json,
 }
 
@@ -271,6 +313,8 @@ pub enum Part {
     Cadence,
     /// Whether it lies open in files, logs or the git history.
     Leaks,
+    /// Whether every change left its traces in the store, the applications and the ledger.
+    Trails,
 }
 
 impl From<Part> for Facet {
@@ -279,6 +323,7 @@ impl From<Part> for Facet {
             Part::Inventory => Self::Inventory,
             Part::Cadence => Self::Cadence,
             Part::Leaks => Self::Leaks,
+            Part::Trails => Self::Trails,
         }
     }
 }

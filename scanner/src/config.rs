@@ -7,6 +7,7 @@ mod incidents;
 mod leaks;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
@@ -17,6 +18,7 @@ use keytrail_rules::model::{Declaration, Environment, Location};
 use keytrail_rules::policy::Policy;
 
 use crate::source::open_regular;
+use crate::trails::TrailConfig;
 
 pub use error::ConfigErrors;
 pub(crate) use incidents::is_protected;
@@ -36,6 +38,8 @@ pub struct Config {
     pub inventory: InventoryConfig,
     /// `[[store]]`, in the order of the file.
     pub stores: Vec<StoreConfig>,
+    /// `[[trail]]`, in the order of the file.
+    pub trails: Vec<TrailConfig>,
     /// `[[secret]]` as declarations.
     pub declarations: Vec<Declaration>,
     /// `[policy]` and `[[exception]]`.

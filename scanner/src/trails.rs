@@ -3,16 +3,32 @@
 //! A parser is given one record at a time and says what happened. Which bytes are a record, where they lie, what was
 //! compressed, and what to say of bytes that are no record, is the same for all of them.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role, Time, ValueMark};
+use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Raw, Role, Time, Trail, ValueMark};
+use sha2::{Digest, Sha256};
 
 pub mod config;
+pub mod fields;
+mod files;
+pub mod follow;
+pub mod framing;
+mod records;
+mod scan;
+mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use config::TrailConfig;
+pub use scan::in_scan;
+pub use stream::read_source;
+
+/// Whether to read on.
+pub type Continue = ControlFlow<()>;
 
 /// A kind of trail.
 pub struct TrailKind {
@@ -22,6 +38,9 @@ pub struct TrailKind {
     pub role: Role,
     /// How long after an event its record may come, unless the config says otherwise.
     pub delay: TimeDelta,
+    /// Which credentials it would have a trace of: the beginnings of their names, as `vault:`; everything, where there is
+    /// none. The `store` of a `[[trail]]` takes the place of the first one's source.
+    pub watches: &'static [&'static str],
     /// The keys of `[[trail]]` that it needs beside `name` and `kind`.
     pub requires: &'static [&'static str],
     /// How it is read.
@@ -63,6 +82,8 @@ pub enum Framing {
     Csv,
     /// A record begins at a line for which this holds; lines after it belong to it.
     Starts(fn(&[u8]) -> bool),
+    /// That of the first line of the file for which there is one; what comes before it is no record.
+    Sniff(fn(&[u8]) -> Option<Framing>),
 }
 
 /// What a reader needs to know beside the bytes.
@@ -91,6 +112,8 @@ pub trait Parser: Send {
 /// Takes what a record says.
 #[derive(Debug, Default)]
 pub struct Out {
+    /// Where the record lies; `None` for what only the end shows.
+    pub place: Option<RecordPlace>,
     /// What happened.
     pub events: Vec<Draft>,
     /// Names of one credential.
@@ -112,6 +135,24 @@ pub struct Missing {
     pub reason: String,
     /// Whether somebody must have changed the trail.
     pub tampered: bool,
+}
+
+/// Where a record lies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordPlace {
+    /// The file, as reports call it.
+    pub source: Arc<str>,
+    /// Its first byte, and the line of that.
+    pub span: framing::Span,
+}
+
+impl RecordPlace {
+    /// The evidence that the record is.
+    pub fn raw(&self, record: &[u8]) -> Raw {
+        let framing::Span { offset, line } = self.span;
+        let sha256 = Sha256::digest(record).into();
+        Raw { source: self.source.clone(), offset, length: record.len() as u64, line, sha256 }
+    }
 }
 
 impl Out {
@@ -151,6 +192,8 @@ pub struct Draft {
     pub value: Option<ValueMark>,
     /// What an auditor asks for beside.
     pub details: Vec<(&'static str, String)>,
+    /// The bytes that say so, where they are not those of the record that is being read.
+    pub raw: Option<Raw>,
 }
 
 impl Draft {
@@ -168,6 +211,7 @@ impl Draft {
             consumer: None,
             value: None,
             details: Vec::new(),
+            raw: None,
         }
     }
 }
@@ -181,9 +225,38 @@ macro_rules! table {
     };
 }
 
-table![];
+table![
+    json_log,
+    kubernetes_audit,
+    pgbouncer_log,
+    postgres_log,
+    vault_audit,
+    workload_runs,
+];
 
 impl TrailKind {
+    /// How long after an event its record may come.
+    pub fn delay(&self, config: &TrailConfig) -> TimeDelta {
+        config.delay.and_then(|delay| TimeDelta::from_std(delay).ok()).unwrap_or(self.delay)
+    }
+
+    /// The trail that a config describes.
+    pub fn trail(&self, config: &TrailConfig) -> Trail {
+        let mut watches: Vec<String> = self.watches.iter().map(|one| (*one).to_owned()).collect();
+        if let (Some(store), Some(first)) = (&config.store, watches.first_mut()) {
+            *first = format!("{store}{}", first.find(':').map_or(":", |colon| &first[colon..]));
+        }
+        Trail {
+            name: config.name.clone(),
+            kind: self.name,
+            role: config.role.unwrap_or(self.role),
+            watches,
+            consumer: config.consumer.as_deref().map(Arc::from),
+            delay: self.delay(config),
+            skew: config.skew.and_then(|skew| TimeDelta::from_std(skew).ok()).unwrap_or_else(TimeDelta::zero),
+        }
+    }
+
     /// The kind of that name.
     pub fn find(name: &str) -> Option<&'static TrailKind> {
         KINDS.iter().copied().find(|kind| kind.name == name)

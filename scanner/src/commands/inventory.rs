@@ -10,7 +10,7 @@ use crate::cli::{Cli, InventoryArgs, ListFormat};
 use crate::error::Error;
 
 pub(super) fn run(cli: &Cli, args: &InventoryArgs) -> Result<Status, Error> {
-    let (snapshot, config) = collect(cli, &args.source, false)?;
+    let (snapshot, config) = collect(cli, &args.source, &BTreeSet::new())?;
     let report = evaluate(&snapshot, &config.policy, &BTreeSet::new());
     let options = super::output::options(use_color(cli.color), false, 0);
     let bytes = match args.format {

@@ -28,7 +28,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         [] => Facet::ALL.into(),
         parts => parts.iter().map(|part| (*part).into()).collect(),
     };
-    let (snapshot, config) = collect(cli, &args.source, facets.contains(&Facet::Leaks))?;
+    let (snapshot, config) = collect(cli, &args.source, &facets)?;
     let mut report = evaluate(&snapshot, &config.policy, &facets);
     let mut status = outputs.judge(&mut report);
     if args.file_incidents && !incidents::run(args, &config, &report, &facets)? && status == Status::Clean {

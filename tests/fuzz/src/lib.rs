@@ -13,6 +13,7 @@ mod planted;
 mod samples;
 #[path = "../../../scanner/src/leaks/toy.rs"]
 mod toy;
+mod trails;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
+pub use trails::{trail_kinds, trail_records};
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -49,6 +51,8 @@ pub const TARGETS: &[Target] = &[
     ("reporters", reporters),
     ("rules", rules),
     ("stream", stream),
+    ("trail_kinds", trail_kinds),
+    ("trail_records", trail_records),
     ("vault_export", vault_export),
     ("yaml", yaml),
 ];

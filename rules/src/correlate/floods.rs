@@ -1,0 +1,284 @@
+//! What comes by the million: loads, refusals and reads, reduced while it streams by.
+//!
+//! Of the loads of one item by one consumer, the first and the last of each bucket of time are kept. Every question that
+//! is asked of them ("is there one between these instants, at least two buckets apart") has the same answer as before,
+//! and the reduction is a minimum and a maximum, so that it does not depend on the order.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::model::{Event, EventKind, Raw, Time};
+
+/// A consumer that the item does not list, or none that the trail names.
+pub(super) const ANYBODY: u32 = u32::MAX;
+
+/// An instant in milliseconds since 1970.
+pub(super) type Millis = i64;
+
+/// The order of events: by time, and whatever makes it the same in every run.
+pub(super) fn order(a: &Event, b: &Event) -> std::cmp::Ordering {
+    let key = |one: &Event| (one.time, one.trail);
+    key(a).cmp(&key(b)).then_with(|| {
+        let key = |one: &'_ Event| (one.id.clone(), one.target.clone(), one.kind, one.raw.clone());
+        key(a).cmp(&key(b))
+    })
+}
+
+/// The first and the last of some events.
+#[derive(Default)]
+pub(super) struct Ends {
+    pub(super) first: Option<Box<Event>>,
+    /// `None` where the first is the only one.
+    pub(super) last: Option<Box<Event>>,
+}
+
+impl Ends {
+    /// Adds an event, wherever it comes in.
+    pub(super) fn add(&mut self, event: Box<Event>) {
+        let Some(first) = &self.first else {
+            self.first = Some(event);
+            return;
+        };
+        if order(&event, first).is_lt() {
+            let first = self.first.replace(event);
+            if self.last.is_none() {
+                self.last = first;
+            }
+        } else if self.last().is_some_and(|last| order(&event, last).is_gt()) {
+            self.last = Some(event);
+        }
+    }
+
+    pub(super) fn last(&self) -> Option<&Event> {
+        self.last.as_deref().or(self.first.as_deref())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.first.as_deref().into_iter().chain(self.last.as_deref())
+    }
+}
+
+/// What one consumer did with one item in one bucket of time.
+struct Bucket {
+    index: i64,
+    loads: Ends,
+    refusals: Ends,
+}
+
+/// The buckets of one item and consumer in one trail, by time.
+#[derive(Default)]
+struct Series {
+    buckets: Vec<Bucket>,
+    /// How many of them were judged to be of use.
+    settled: usize,
+}
+
+/// Where a load belongs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct LoadKey {
+    pub(super) item: u32,
+    pub(super) trail: u32,
+    /// By its place among the consumers of the item, or [`ANYBODY`].
+    pub(super) consumer: u32,
+}
+
+/// Loads and refusals.
+pub(super) struct Loads {
+    width: Millis,
+    /// How long after a change its loads are asked for, with what clocks may differ.
+    window: Millis,
+    slack: Millis,
+    series: HashMap<LoadKey, Series>,
+    /// The instants of what may be changes, of each item, sorted.
+    candidates: Vec<Vec<Millis>>,
+    /// Trails that show loads of an item.
+    pub(super) trails: HashMap<u32, BTreeSet<u32>>,
+}
+
+impl Loads {
+    /// `window` is how long after a change its loads are asked for; `slack` how far clocks may differ.
+    pub(super) fn new(items: usize, window: Millis, slack: Millis) -> Self {
+        let width = (window / 4).max(1);
+        let candidates = vec![Vec::new(); items];
+        Self { width, window, slack, series: HashMap::new(), candidates, trails: HashMap::new() }
+    }
+
+    /// Takes note of an instant at which the item may have changed.
+    pub(super) fn candidate(&mut self, item: u32, time: Millis) {
+        let times = &mut self.candidates[item as usize];
+        match times.last() {
+            Some(last) if *last >= time => {
+                let at = times.partition_point(|one| *one < time);
+                if times.get(at) != Some(&time) {
+                    times.insert(at, time);
+                }
+            }
+            _ => times.push(time),
+        }
+    }
+
+    fn is_of_use(candidates: &[Millis], from: Millis, to: Millis, window: Millis, slack: Millis) -> bool {
+        let first = candidates.partition_point(|one| one.saturating_add(window).saturating_add(slack) < from);
+        candidates.get(first).is_some_and(|one| one.saturating_sub(slack) <= to)
+    }
+
+    /// Adds a load or a refusal. What lies before `settled` is kept only where a change may ask for it.
+    pub(super) fn add(&mut self, key: LoadKey, event: Box<Event>, settled: Millis) {
+        let shown = self.trails.entry(key.item).or_default();
+        if !shown.contains(&key.trail) {
+            shown.insert(key.trail);
+        }
+        let index = event.time.timestamp_millis().div_euclid(self.width);
+        let (width, window, slack) = (self.width, self.window, self.slack);
+        let candidates = &self.candidates[key.item as usize];
+        let of_use = |index: i64| {
+            let from = index.saturating_mul(width);
+            from.saturating_add(width) >= settled
+                || Self::is_of_use(candidates, from, from.saturating_add(width), window, slack)
+        };
+        if !of_use(index) {
+            return;
+        }
+        let series = self.series.entry(key).or_default();
+        let at = match series.buckets.last() {
+            Some(last) if last.index == index => series.buckets.len() - 1,
+            Some(last) if last.index > index => match series.buckets.binary_search_by_key(&index, |one| one.index) {
+                Ok(at) => at,
+                Err(at) => {
+                    series.buckets.insert(at, Bucket::new(index));
+                    series.settled += usize::from(at < series.settled);
+                    at
+                }
+            },
+            _ => {
+                series.settle(of_use, settled, width);
+                series.buckets.push(Bucket::new(index));
+                series.buckets.len() - 1
+            }
+        };
+        let bucket = &mut series.buckets[at];
+        if event.kind == EventKind::Loaded { bucket.loads.add(event) } else { bucket.refusals.add(event) }
+    }
+
+    /// The last instant of the bucket that an instant is in. Whether a consumer got over a refusal is told of whole
+    /// buckets, since what lies between the first and the last event of one is not kept.
+    pub(super) fn edge(&self, time: Time) -> Time {
+        let index = time.timestamp_millis().div_euclid(self.width);
+        let end = index.saturating_add(1).saturating_mul(self.width) - 1;
+        Time::from_timestamp_millis(end).unwrap_or(Time::MAX_UTC)
+    }
+
+    /// The loads and refusals of a consumer between two instants, by time.
+    pub(super) fn between(&self, key: LoadKey, from: Time, to: Time) -> Vec<&Event> {
+        let Some(series) = self.series.get(&key) else {
+            return Vec::new();
+        };
+        let first = from.timestamp_millis().div_euclid(self.width);
+        let start = series.buckets.partition_point(|bucket| bucket.index < first);
+        let last = to.timestamp_millis().div_euclid(self.width);
+        let buckets = series.buckets[start..].iter().take_while(|bucket| bucket.index <= last);
+        let mut events: Vec<&Event> = buckets
+            .flat_map(|bucket| bucket.loads.iter().chain(bucket.refusals.iter()))
+            .filter(|event| event.time >= from && event.time <= to)
+            .collect();
+        events.sort_by(|a, b| order(a, b));
+        events
+    }
+}
+
+impl Bucket {
+    fn new(index: i64) -> Self {
+        Self { index, loads: Ends::default(), refusals: Ends::default() }
+    }
+}
+
+impl Series {
+    /// Drops buckets of the past that no change asks for.
+    fn settle(&mut self, of_use: impl Fn(i64) -> bool, settled: Millis, width: Millis) {
+        while let Some(bucket) = self.buckets.get(self.settled) {
+            if bucket.index.saturating_add(1).saturating_mul(width) >= settled {
+                break;
+            }
+            if of_use(bucket.index) {
+                self.settled += 1;
+            } else {
+                self.buckets.remove(self.settled);
+            }
+        }
+    }
+}
+
+/// What one principal read of one item in one trail.
+pub(super) struct ReadSum {
+    pub(super) count: u64,
+    pub(super) first: Time,
+    pub(super) last: Time,
+    pub(super) raw: Raw,
+}
+
+/// Principals that are told apart, at most; the reads of any more are counted together.
+const MAX_READERS: usize = 50_000;
+/// Who the others are.
+pub(super) const OTHERS: &str = "(others)";
+/// Who a trail does not name.
+pub(super) const NOBODY: &str = "(not named)";
+
+/// Reads by item and trail, and by principal.
+#[derive(Default)]
+pub(super) struct Reads {
+    pub(super) sums: HashMap<(u32, u32), HashMap<Box<str>, ReadSum>>,
+    readers: usize,
+}
+
+impl Reads {
+    pub(super) fn add(&mut self, item: u32, event: &Event) {
+        let trail = u32::try_from(event.trail).unwrap_or(u32::MAX);
+        let of_item = self.sums.entry((item, trail)).or_default();
+        let actor = event.actor.as_deref().filter(|actor| actor.len() <= 1024).unwrap_or(NOBODY);
+        let actor = if self.readers >= MAX_READERS && !of_item.contains_key(actor) { OTHERS } else { actor };
+        match of_item.get_mut(actor) {
+            Some(sum) => {
+                sum.count += 1;
+                sum.last = sum.last.max(event.time);
+                if (event.time, &event.raw) < (sum.first, &sum.raw) {
+                    (sum.first, sum.raw) = (event.time, event.raw.clone());
+                }
+            }
+            None => {
+                self.readers += 1;
+                let sum = ReadSum { count: 1, first: event.time, last: event.time, raw: event.raw.clone() };
+                of_item.insert(actor.into(), sum);
+            }
+        }
+    }
+}
+
+/// Records of a generation of [`Recent`], at most.
+const GENERATION: usize = 1 << 19;
+
+/// Tells a record that was there before, as long as it is not too long ago.
+#[derive(Default)]
+pub(super) struct Recent {
+    new: HashSet<u64>,
+    old: HashSet<u64>,
+}
+
+impl Recent {
+    /// Whether the record was not there yet.
+    pub(super) fn is_new(&mut self, record: impl Hash) -> bool {
+        let hash = hash(record);
+        if self.old.contains(&hash) || !self.new.insert(hash) {
+            return false;
+        }
+        if self.new.len() >= GENERATION {
+            self.old = std::mem::take(&mut self.new);
+        }
+        true
+    }
+}
+
+pub(super) fn hash(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}

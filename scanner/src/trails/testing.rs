@@ -1,0 +1,64 @@
+//! What the tests of trails share.
+
+use std::path::Path;
+
+use keytrail_rules::correlate::Names;
+use keytrail_rules::model::{Entry, Event, Hole, Location, Time};
+
+use super::{Opening, TrailConfig};
+
+/// A trail of a kind, read from paths below a folder.
+pub(super) fn config(kind: &str, root: &Path, paths: &[&str]) -> TrailConfig {
+    TrailConfig {
+        name: "trail".into(),
+        kind: kind.into(),
+        location: Location::of_file("keytrail.toml"),
+        root: root.to_owned(),
+        role: None,
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        store: None,
+        consumer: None,
+        covers: Vec::new(),
+        delay: None,
+        skew: None,
+        fields: Default::default(),
+        events: Default::default(),
+        regions: Vec::new(),
+        url: None,
+        url_env: None,
+        query: None,
+        resource: None,
+        namespace: None,
+        public_keys: None,
+        zone: None,
+    }
+}
+
+/// Opens the trail of a config.
+pub(super) fn opening<'a>(config: &'a TrailConfig, names: &'a Names) -> Opening<'a> {
+    Opening { config, trail: 0, names, as_of: time("2026-07-01T00:00:00Z") }
+}
+
+pub(super) fn time(text: &str) -> Time {
+    text.parse().expect("a time")
+}
+
+pub(super) fn events(entries: &[Entry]) -> Vec<&Event> {
+    entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Event(event) => Some(event.as_ref()),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn holes(entries: &[Entry]) -> Vec<&Hole> {
+    entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Hole(hole) => Some(hole),
+            _ => None,
+        })
+        .collect()
+}
