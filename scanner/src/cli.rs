@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use keytrail_rules::checks::Facet;
 use keytrail_rules::model::{Severity, Time};
 
@@ -111,7 +111,7 @@ pub struct ReportArgs {
 
 /// Options of `scan`.
 #[derive(Debug, Args)]
-#[command(after_help = SCAN_HELP)]
+#[command(after_help = SCAN_HELP, group = ArgGroup::new("change").args(["fix", "file_incidents"]).multiple(true))]
 pub struct ScanArgs {
     /// Where from.
     #[command(flatten)]
@@ -125,8 +125,12 @@ pub struct ScanArgs {
     /// Print the rotation plan of what is due. This version plans; it rotates nothing, so --dry-run is required.
     #[arg(long)]
     pub fix: bool,
-    /// With --fix: print the plan, change nothing.
-    #[arg(long, requires = "fix")]
+    /// File an incident for each finding with every [[incident]] of the config, once, and resolve it when the finding
+    /// is gone.
+    #[arg(long)]
+    pub file_incidents: bool,
+    /// With --fix: print the plan, change nothing. With --file-incidents: say what would be filed, send nothing.
+    #[arg(long, requires = "change")]
     pub dry_run: bool,
 }
 

@@ -3,6 +3,7 @@
 mod decode;
 mod document;
 mod error;
+mod incidents;
 mod leaks;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use crate::source::open_regular;
 use crate::trails::TrailConfig;
 
 pub use error::ConfigErrors;
+pub(crate) use incidents::is_protected;
+pub use incidents::IncidentConfig;
 pub use leaks::LeaksConfig;
 
 /// The name of the config in the scanned folder.
@@ -43,6 +46,8 @@ pub struct Config {
     pub policy: Policy,
     /// `[leaks]`.
     pub leaks: LeaksConfig,
+    /// `[[incident]]`, in the order of the file.
+    pub incidents: Vec<IncidentConfig>,
     /// `[state]`.
     pub state: StateConfig,
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod discover;
 pub mod dotenv;
 pub mod error;
+pub mod incidents;
 pub mod inventory;
 pub mod leaks;
 pub mod repository;

@@ -8,6 +8,7 @@
 mod database;
 mod error;
 mod fingerprint_key;
+mod incidents;
 mod private;
 mod searched;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use database::{Database, Limits, Stamp};
 
 pub use error::StateError;
 pub use fingerprint_key::{KEY_VARIABLE, fingerprint_key};
+pub use incidents::{IncidentRow, IncidentStatus, Ledger};
 pub use searched::SearchId;
 
 /// The folder of the state in the scanned folder.

@@ -65,7 +65,7 @@ pub(super) struct Text<'d> {
 /// A date or a time of the document.
 pub(super) struct Date<'d> {
     log: &'d Log,
-    value: &'d Datetime,
+    value: Datetime,
     span: Range<usize>,
 }
 
@@ -249,7 +249,10 @@ impl<'d> Table<'d> {
 
     fn as_date(&self, value: &'d Spanned<DeValue<'d>>) -> Option<Date<'d>> {
         match value.get_ref() {
-            DeValue::Datetime(date) => Some(Date { log: self.log, value: date, span: value.span() }),
+            DeValue::Datetime(date) => Some(Date { log: self.log, value: *date, span: value.span() }),
+            DeValue::String(text) => {
+                text.parse().ok().map(|date| Date { log: self.log, value: date, span: value.span() })
+            }
             _ => None,
         }
     }
@@ -262,7 +265,7 @@ impl<'d> Table<'d> {
             return None;
         };
         match value.get_ref() {
-            DeValue::Datetime(date) => return Some(Date { log: self.log, value: date, span: value.span() }),
+            DeValue::Datetime(date) => return Some(Date { log: self.log, value: *date, span: value.span() }),
             DeValue::String(_) => {
                 let next = format!("write it as TOML writes dates, without quotes: {key} = {EXAMPLE}");
                 self.log.refuse(value.span(), format!("`{key}` must be a date, and this is a string"), next);
@@ -382,7 +385,7 @@ impl Date<'_> {
     pub(super) fn parse<T>(&self, parse: impl FnOnce(&Datetime) -> Result<T, &'static str>) -> Option<T> {
         let next =
             "write a date, which holds to the end of that day in UTC: 2027-03-31; or a time: 2027-03-31T12:00:00Z";
-        parse(self.value).map_err(|reason| self.log.refuse(self.span.clone(), reason, next)).ok()
+        parse(&self.value).map_err(|reason| self.log.refuse(self.span.clone(), reason, next)).ok()
     }
 }
 

@@ -17,7 +17,7 @@ use toml::value::{Datetime, Offset};
 
 use super::decode::{Log, Table, Text};
 use super::error::{ConfigErrors, Mistake, is_variable_name};
-use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, leaks, trails};
+use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, incidents, leaks, trails};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -129,6 +129,7 @@ impl Document<'_> {
         let policy = top.table("policy", "[policy]", "write [policy] on a line of its own");
         let exceptions = top.tables("exception", "[[exception]]");
         let leaks = top.table("leaks", "[leaks]", "write [leaks] on a line of its own");
+        let incidents = top.tables("incident", "[[incident]]");
         let state = top.table("state", "[state]", "write [state] on a line of its own");
         top.finish(&[]);
 
@@ -136,14 +137,22 @@ impl Document<'_> {
         policy.exceptions = exceptions.into_iter().map(|table| self.exception(table)).collect();
         let (leaks, accepted) = leaks.map(leaks::read).unwrap_or_default();
         policy.accepted = accepted;
+        let state = state.map(state_config).unwrap_or_default();
+        let around = incidents::Around {
+            location: &|table| self.location(&table.key_span("name")),
+            rule: &|text| self.rule(text),
+            root: self.root,
+            is_shared: state.url.is_some(),
+        };
         Config {
+            incidents: incidents::read(incidents, &around),
             inventory: inventory.map(|table| self.inventory(table)).unwrap_or_default(),
             stores: self.stores(stores),
             trails: trails::read(self, trails),
             declarations: secrets.into_iter().map(|table| self.secret(table)).collect(),
             policy,
             leaks,
-            state: state.map(state_config).unwrap_or_default(),
+            state,
         }
     }
 
@@ -414,7 +423,7 @@ pub(super) fn refuse_password(url: &Text<'_>, next: &str) {
     url.parse(|url| url_password(url).is_none().then_some(()), "a password in the config is a leak", next);
 }
 
-fn timeout(text: Text<'_>) -> Option<Duration> {
+pub(super) fn timeout(text: Text<'_>) -> Option<Duration> {
     text.parse(duration, "this is not a time limit from 1ms to 1h", r#"write timeout = "30s""#)
 }
 

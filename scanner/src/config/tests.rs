@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use keytrail_rules::cadence::{Cadence, Period};
-use keytrail_rules::model::{Class, Environment, Location, Origin, Proof, Role};
+use keytrail_rules::model::{Class, Environment, Location, Origin, Proof, Role, Severity};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use toml::de::{DeTable, DeValue};
@@ -129,6 +129,20 @@ fn every_key_means_what_it_says() {
     assert_eq!(owner.rule, "no-owner", "a code stands for its rule");
     assert_eq!(owner.expires.to_rfc3339(), "2027-01-01T08:30:00+00:00");
 
+    let [issues, pager, slack, hook] = config.incidents.as_slice() else { panic!("four receivers") };
+    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 119));
+    assert_eq!((issues.estate.as_deref(), issues.repository.as_deref()), (Some("shop"), Some("example/shop")));
+    assert_eq!((issues.severity, issues.timeout), (Severity::Medium, Duration::from_secs(10)));
+    assert_eq!(issues.rules, ["overdue-rotation", "no-owner"], "a code stands for its rule");
+    assert_eq!(issues.labels, ["security"]);
+    assert_eq!(issues.token_file.as_deref(), Some(Path::new("/run/secrets/github")));
+    assert_eq!(pager.routing_key_env.as_deref(), Some("PAGERDUTY_ROUTING_KEY"));
+    assert_eq!(pager.url.as_deref(), Some("https://events.eu.pagerduty.com/v2/enqueue"));
+    assert_eq!((pager.severity, pager.timeout), (Severity::High, Duration::from_secs(30)));
+    assert_eq!(slack.url_env.as_deref(), Some("SLACK_WEBHOOK_URL"));
+    assert_eq!(hook.url.as_deref(), Some("https://hooks.example.com/keytrail"));
+    assert_eq!(hook.signing_key_env.as_deref(), Some("KEYTRAIL_SIGNING_KEY"));
+
     assert_eq!(config.state.url.as_deref(), Some("postgres://keytrail@db.example.com/keytrail"));
     assert_eq!(config.state.fingerprint_key.as_deref(), Some(Path::new("/etc/keytrail/fingerprint.key")));
 }
@@ -193,7 +207,7 @@ fn the_config_is_looked_for_in_the_root() {
     1 | [polcy]
       |  ^^^^^
       |
-      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `state`
+      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `incident`, `state`
     ");
 }
 
@@ -293,8 +307,9 @@ fn schema() -> Json {
 
 #[test]
 fn the_json_schema_judges_as_the_decoder_does() {
-    /// Mistakes that a JSON Schema cannot tell: cadences, whether a name is known, what a URL or a glob is.
-    const BEYOND_A_SCHEMA: &[&str] = &["policy"];
+    /// Mistakes that a JSON Schema cannot tell: cadences, whether a name is known, what a URL or a glob is, and what one
+    /// table asks of another.
+    const BEYOND_A_SCHEMA: &[&str] = &["incident-estate", "policy"];
     let schema = schema();
     jsonschema::draft202012::meta::validate(&schema).expect("a valid schema");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
@@ -333,7 +348,7 @@ fn the_json_schema_has_the_keys_of_the_decoder() {
     for table in ["inventory", "policy", "leaks", "state"] {
         add(&format!("[{table}]"), &schema["properties"][table]);
     }
-    for table in ["store", "trail", "secret", "exception"] {
+    for table in ["store", "trail", "secret", "exception", "incident"] {
         add(&format!("[[{table}]]"), &schema["properties"][table]["items"]);
     }
     add("[[leaks.accept]]", &schema["properties"]["leaks"]["properties"]["accept"]["items"]);
@@ -350,6 +365,12 @@ fn every_file_kind_has_its_key_in_the_json_schema() {
     let published: BTreeSet<&str> = published.as_object().expect("properties").keys().map(String::as_str).collect();
     let others = BTreeSet::from(["generated", "exclude"]);
     assert_eq!(published, &keys | &others, "in scanner/schemas/keytrail-toml.schema.json");
+}
+
+#[test]
+fn every_kind_of_incident_is_in_the_json_schema() {
+    let kinds: Vec<&str> = crate::incidents::KINDS.iter().map(|kind| kind.name).collect();
+    assert_eq!(schema()["properties"]["incident"]["items"]["properties"]["kind"]["enum"], json!(kinds));
 }
 
 proptest! {

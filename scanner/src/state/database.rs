@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("sightings", include_str!("migrations/0001_sightings.sql")),
     ("searched", include_str!("migrations/0002_searched.sql")),
     ("verdicts", include_str!("migrations/0003_verdicts.sql")),
+    ("incidents", include_str!("migrations/0004_incidents.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
