@@ -247,6 +247,9 @@ pub struct TrailsArgs {
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
     pub format: ListFormat,
+    /// Go on reading files as they grow: print each new event about a secret, and each verdict that changes.
+    #[arg(long, conflicts_with = "as_of")]
+    pub follow: bool,
 }
 
 /// Options of `init`.
