@@ -132,6 +132,8 @@ macro_rules! rule {
     };
 }
 
+mod changes;
+
 /// Declares the modules of the rules and lists them: one line a rule.
 macro_rules! table {
     ($($name:ident),* $(,)?) => {
@@ -171,6 +173,21 @@ table![
     leaked_current_value,
     leaked_previous_value,
     leaked_unmanaged_secret,
+    // Trails
+    silent_rotation,
+    requested_never_applied,
+    applied_never_loaded,
+    unproven_rotation,
+    no_op_rotation,
+    value_regression,
+    partial_group_rotation,
+    old_version_alive,
+    trail_gap,
+    trail_tampered,
+    unexpected_reader,
+    auto_rotation_off,
+    auto_rotation_failing,
+    deleted_out_of_band,
     // Reads what the others found
     stale_exception,
 ];
@@ -230,3 +247,6 @@ fn days_between(from: Time, to: Time) -> i64 {
 fn count(number: i64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
+
+#[cfg(test)]
+mod tests;

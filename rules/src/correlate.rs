@@ -97,6 +97,15 @@ pub struct Correlation {
     pub trails: Vec<TrailReport>,
 }
 
+impl Correlation {
+    /// The changes of one item, by time.
+    pub fn rotations_of(&self, item: &ItemId) -> &[Rotation] {
+        let from = self.rotations.partition_point(|one| one.item < *item);
+        let to = self.rotations.partition_point(|one| one.item <= *item);
+        self.rotations.get(from..to).unwrap_or_default()
+    }
+}
+
 /// One change of one credential.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Rotation {
@@ -355,6 +364,22 @@ pub struct TrailReport {
     pub delay_seconds: i64,
     /// How far its clock is from the others, by events that two trails share, in milliseconds; `None` without such.
     pub skew_milliseconds: Option<i64>,
+}
+
+impl TrailReport {
+    /// Whether it holds every record of a stretch of time.
+    pub fn covers(&self, from: Time, to: Time) -> bool {
+        let mut covered: Vec<&Covered> = self.covered.iter().collect();
+        covered.sort();
+        let mut reached = from;
+        for one in covered {
+            if one.from <= reached {
+                reached = reached.max(one.to);
+            }
+        }
+        let is_in = |hole: &Hole| hole.from.is_none_or(|start| start <= to) && hole.to.is_none_or(|end| end >= from);
+        reached > to && !self.holes.iter().any(is_in)
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Role, Time, Trail, ValueMark};
+use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Raw, Role, Time, Trail, ValueMark};
+use sha2::{Digest, Sha256};
 
 pub mod config;
 pub mod fields;
@@ -81,8 +82,8 @@ pub enum Framing {
     Csv,
     /// A record begins at a line for which this holds; lines after it belong to it.
     Starts(fn(&[u8]) -> bool),
-    /// Whichever of the others the first bytes of each file tell.
-    Sniff(fn(&[u8]) -> Framing),
+    /// That of the first line of the file for which there is one; what comes before it is no record.
+    Sniff(fn(&[u8]) -> Option<Framing>),
 }
 
 /// What a reader needs to know beside the bytes.
@@ -111,6 +112,8 @@ pub trait Parser: Send {
 /// Takes what a record says.
 #[derive(Debug, Default)]
 pub struct Out {
+    /// Where the record lies; `None` for what only the end shows.
+    pub place: Option<RecordPlace>,
     /// What happened.
     pub events: Vec<Draft>,
     /// Names of one credential.
@@ -132,6 +135,24 @@ pub struct Missing {
     pub reason: String,
     /// Whether somebody must have changed the trail.
     pub tampered: bool,
+}
+
+/// Where a record lies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordPlace {
+    /// The file, as reports call it.
+    pub source: Arc<str>,
+    /// Its first byte, and the line of that.
+    pub span: framing::Span,
+}
+
+impl RecordPlace {
+    /// The evidence that the record is.
+    pub fn raw(&self, record: &[u8]) -> Raw {
+        let framing::Span { offset, line } = self.span;
+        let sha256 = Sha256::digest(record).into();
+        Raw { source: self.source.clone(), offset, length: record.len() as u64, line, sha256 }
+    }
 }
 
 impl Out {
@@ -171,6 +192,8 @@ pub struct Draft {
     pub value: Option<ValueMark>,
     /// What an auditor asks for beside.
     pub details: Vec<(&'static str, String)>,
+    /// The bytes that say so, where they are not those of the record that is being read.
+    pub raw: Option<Raw>,
 }
 
 impl Draft {
@@ -188,6 +211,7 @@ impl Draft {
             consumer: None,
             value: None,
             details: Vec::new(),
+            raw: None,
         }
     }
 }
@@ -203,6 +227,8 @@ macro_rules! table {
 
 table![
     json_log,
+    kubernetes_audit,
+    pgbouncer_log,
     postgres_log,
     vault_audit,
     workload_runs,

@@ -172,9 +172,9 @@ impl<'a> Cells<'a> {
                 Some(one) => **one == **consumer,
                 None => global.is_some_and(|one| self.gathered.trails[*trail].consumers.contains(one)),
             };
-            if trails.iter().any(speaks) {
-                let open = |trail: &usize| self.setup.trails[*trail].consumer.is_none();
-                expected.push((at, trails.iter().copied().filter(|trail| speaks(trail) || open(trail)).collect()));
+            let speaking: Vec<usize> = trails.iter().copied().filter(speaks).collect();
+            if !speaking.is_empty() {
+                expected.push((at, speaking));
             }
         }
         (expected, trails)

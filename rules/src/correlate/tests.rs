@@ -1,4 +1,5 @@
 pub(crate) mod support;
 
+pub(crate) mod estate;
 mod scenarios;
 mod table;

@@ -7,6 +7,7 @@
 mod csv;
 mod json;
 mod lines;
+mod sniff;
 
 use std::io::{self, ErrorKind, Read};
 
@@ -103,6 +104,17 @@ pub struct Records<R> {
     has_begun: bool,
 }
 
+/// What tells records of a form apart.
+fn cutter(framing: Framing) -> Box<dyn Cut> {
+    match framing {
+        Framing::Lines => Box::new(lines::Lines::default()),
+        Framing::Json(keys) => Box::new(json::Json::new(keys)),
+        Framing::Csv => Box::new(csv::Csv::default()),
+        Framing::Starts(is_start) => Box::new(lines::Starts::new(is_start)),
+        Framing::Sniff(tell) => Box::new(sniff::Sniff::new(tell)),
+    }
+}
+
 impl<R: Read> Records<R> {
     /// The records of all that the reader gives.
     pub fn new(reader: R, framing: Framing) -> Self {
@@ -110,15 +122,9 @@ impl<R: Read> Records<R> {
     }
 
     fn with_limit(reader: R, framing: Framing, max_record: usize) -> Self {
-        let cutter: Box<dyn Cut> = match framing {
-            Framing::Lines => Box::new(lines::Lines::default()),
-            Framing::Json(keys) => Box::new(json::Json::new(keys)),
-            Framing::Csv => Box::new(csv::Csv::default()),
-            Framing::Starts(is_start) => Box::new(lines::Starts::new(is_start)),
-        };
         Self {
             reader,
-            cutter,
+            cutter: cutter(framing),
             window: Vec::new(),
             filled: 0,
             at: 0,

@@ -1,16 +1,17 @@
 //! The log of PostgreSQL: `csvlog`, `jsonlog` and the standard error, with pgAudit's lines among them.
 //!
 //! # What is read
-//! Who was let in with a password, and who was turned away and why (`log_connections`); passwords that roles were given, roles
-//! that were dropped or locked out (`log_statement = ddl`, or pgAudit with the class `role`, which also sees what a `DO` block does).
-//! A statement is logged before it is carried out: one that fails, or is rolled back so far as the log shows it, is a try that
-//! failed. That a transaction was rolled back is in the log with `log_statement = all` only; an event says so when the
-//! end of its transaction is not there.
+//! Who was let in with a password, and who was turned away and why (`log_connections`); passwords that roles were
+//! given, roles that were dropped or locked out (`log_statement = ddl`, or pgAudit with the class `role`, which also
+//! sees what a `DO` block does). A statement is logged before it is carried out: one that fails, or is rolled back so
+//! far as the log shows it, is a try that failed. Only `log_statement = all` shows that a transaction was rolled
+//! back; an event says so when the end of its transaction is not there.
 //!
 //! # Guarantees
-//! * `log_statement` leaves passwords in the log. None is copied: of a statement only the role and what happened to it stay.
-//! * In the standard error anybody who can connect may forge lines by a name that holds a line end. Records that a
-//!   name may have a hand in give no event and are said to be broken.
+//! * `log_statement` leaves passwords in the log. None is copied: of a statement only the role and what happened to it
+//!   stay.
+//! * In the standard error anybody who can connect may forge lines by a name that holds a line end. Records that a name
+//!   may have a hand in give no event and are said to be broken.
 
 mod clock;
 mod line;
@@ -36,25 +37,25 @@ pub static KIND: TrailKind = TrailKind {
     name: "postgres-log",
     role: Role::Application,
     delay: STATEMENT,
+    watches: &["postgres:"],
     requires: &["paths"],
     reads: Reads::Records { framing: Framing::Sniff(sniff), parser: open },
 };
 
-/// Records after one that a name has broken in two that the name may have forged: it and the name of the database, 63 bytes each, hold no more
-/// times than that.
+/// Records after one that a name has broken in two that the name may have forged: it and the name of the database, 63
+/// bytes each, hold no more times than that.
 const DOUBTED: u32 = 5;
 
 const FORGED: &str = "a name in it, or before it, may hold a line end: use csvlog or jsonlog";
 
-/// Tells the format by the first line that has one.
-fn sniff(start: &[u8]) -> Framing {
-    let framing = start.split(|byte| *byte == b'\n').find_map(|line| match line.first() {
+/// Tells the format by a line. One that none of them has is the rest of a record.
+fn sniff(line: &[u8]) -> Option<Framing> {
+    match line.first() {
         Some(b'{') => Some(Framing::Lines),
         _ if line::is_csv(line) => Some(Framing::Csv),
         _ if stderr::starts(line) => Some(Framing::Starts(stderr::starts)),
         _ => None,
-    });
-    framing.unwrap_or(Framing::Starts(stderr::starts))
+    }
 }
 
 fn open<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
@@ -80,20 +81,25 @@ pub(super) fn role(name: &str) -> Place {
     Place::of_path("postgres", &format!("role/{name}"))
 }
 
-/// The run that a name of a client is of. Names of programs are no runs: a run has a number in it, and no space.
+/// Words that names of runs have, where they have no number.
+const RUN_WORDS: [&str; 6] = ["run", "rotation", "rotate", "request", "change", "keytrail"];
+
+/// The run that a name of a client is of. Most clients give the name of a program, which is of no run: a run has a
+/// number in it or calls itself one, and has no space.
 pub(super) fn run(name: &str) -> Option<String> {
-    let fits = |c: char| c.is_ascii_graphic();
-    let found = name.bytes().any(|byte| byte.is_ascii_digit()) && name.chars().all(fits) && name.len() <= 128;
-    found.then(|| name.to_owned())
+    let is_word = |part: &str| RUN_WORDS.iter().any(|word| part.eq_ignore_ascii_case(word));
+    let is_run =
+        name.bytes().any(|byte| byte.is_ascii_digit()) || name.split(|c: char| !c.is_ascii_alphanumeric()).any(is_word);
+    (is_run && name.len() <= 128 && name.chars().all(|c| c.is_ascii_graphic())).then(|| name.to_owned())
 }
 
 impl Parser for PostgresLog {
     fn record(&mut self, record: &[u8], out: &mut Out) {
-        let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record).trim_ascii_end();
-        if record.is_empty() {
+        let text = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record).trim_ascii_end();
+        if text.is_empty() {
             return;
         }
-        let mut line = match line::parse(record, self.zone) {
+        let mut line = match line::parse(text, self.zone) {
             Ok(line) => line,
             Err(why) => {
                 if why == stderr::NO_TAG {
@@ -106,6 +112,7 @@ impl Parser for PostgresLog {
             self.doubted -= 1;
             line.doubtful = true;
         }
+        line.evidence = out.place.clone().map(|place| (place, record));
         out.time = Some(line.time);
         self.sessions.expire(line.time, out);
         if !line.doubtful {
@@ -198,7 +205,8 @@ impl PostgresLog {
         };
         let address = Some(&line.address).filter(|address| !address.is_empty());
         let details = address.map(|address| ("address", address.to_string())).into_iter().collect();
-        Draft { details, ..Draft::new(kind, role(name), line.time, id) }
+        let raw = line.evidence.as_ref().map(|(place, record)| place.raw(record));
+        Draft { details, raw, ..Draft::new(kind, role(name), line.time, id) }
     }
 
     fn consumer(&self, application: &str) -> Option<Arc<str>> {
@@ -218,8 +226,8 @@ impl PostgresLog {
         self.sessions.hold(&line.session, line.time, Held::new(draft, line.transaction.as_deref(), 0, false));
     }
 
-    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>: 28P01 is a wrong password, 28000 any other reason not
-    /// to let somebody in, of which most are no matter of the credential.
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>: 28P01 is a wrong password, 28000 any other
+    /// reason not to let somebody in, of which most are no matter of the credential.
     fn refused(&mut self, line: &Line<'_>, out: &mut Out) {
         let message = &*line.message;
         if !line.state.starts_with("57") && !message.starts_with("terminating connection") {
@@ -258,7 +266,7 @@ impl PostgresLog {
         let session = &*line.session;
         match line.transaction.as_deref() {
             Some(now) => {
-                self.sessions.fail(session, |held| is_change(held) && held.transaction.as_deref() == Some(now), out)
+                self.sessions.fail(session, |held| is_change(held) && held.transaction.as_deref() == Some(now), out);
             }
             None => {
                 let block = self.sessions.get(session).is_some_and(|session| {
@@ -362,8 +370,8 @@ fn is_password(how: &str) -> bool {
     ["scram-sha-256", "md5", "password"].contains(&method.split(' ').next().unwrap_or_default())
 }
 
-/// The role and the name of the application of `user=… database=… application_name=…`. A record with fields of its own has the
-/// role there; `None` where a name may hold what looks like the fields.
+/// The role and the name of the application of `user=… database=… application_name=…`. A record with fields of its own
+/// has the role there; `None` where a name may hold what looks like the fields.
 fn connected<'l>(line: &'l Line<'_>, who: &'l str) -> Option<(&'l str, &'l str)> {
     let application = who.split_once(" application_name=").map_or("", |(_, rest)| rest);
     let application = ["SSL", "GSS"]

@@ -8,7 +8,7 @@ use keytrail_rules::model::{Entry, Event, Gap, GapReason, Hole, Location, Raw, T
 use sha2::{Digest, Sha256};
 
 use super::framing::{Piece, Records, Span};
-use super::{Continue, Draft, Framing, Missing, Opening, Out, Parser};
+use super::{Continue, Draft, Framing, Missing, Opening, Out, Parser, RecordPlace};
 
 /// Progress is told once so many records were read.
 const TOLD_RECORDS: u64 = 8 * 1024;
@@ -22,7 +22,8 @@ const COARSE: TimeDelta = TimeDelta::seconds(1);
 impl Opening<'_> {
     /// The event that a draft becomes, with the bytes that say so.
     pub fn event(&self, draft: Draft, raw: Raw) -> Entry {
-        let Draft { kind, outcome, target, version, actor, run, time, id, consumer, value, details } = draft;
+        let Draft { kind, outcome, target, version, actor, run, time, id, consumer, value, details, raw: own } = draft;
+        let raw = own.unwrap_or(raw);
         let consumer = consumer.or_else(|| self.config.consumer.as_deref().map(Arc::from));
         let trail = self.trail;
         let event =
@@ -172,6 +173,7 @@ impl<'a> Reading<'a> {
         match piece {
             Piece::Broken(span, why) => self.break_at(span, &[], why),
             Piece::Record(span, bytes) => {
+                self.out.place = Some(RecordPlace { source: self.file.source.clone(), span });
                 self.parser.record(bytes, &mut self.out);
                 let mut out = std::mem::take(&mut self.out);
                 if let Some(why) = out.broken.take() {
@@ -256,8 +258,7 @@ impl<'a> Reading<'a> {
     }
 
     fn raw(&self, span: Span, bytes: &[u8]) -> Raw {
-        let Span { offset, line } = span;
-        Raw { source: self.file.source.clone(), offset, length: bytes.len() as u64, line, sha256: sha256(bytes) }
+        RecordPlace { source: self.file.source.clone(), span }.raw(bytes)
     }
 
     fn tell_progress(&mut self, on_entry: &mut dyn FnMut(Entry) -> Continue) -> Continue {

@@ -2,14 +2,14 @@
 //!
 //! # What is read
 //! Answers only: a request is written before it is carried out, and may fail. KV version 2 and 1, static roles and root
-//! rotation of the database engine, transit, AppRole. Automatic rotations of static roles are in no record of this trail; a
-//! look at one (`static-creds`) gives the time of the last.
+//! rotation of the database engine, transit, AppRole. Automatic rotations of static roles are in no record of this
+//! trail; a look at one (`static-creds`) gives the time of the last.
 //!
 //! # Guarantees
-//! * No value is copied, not even where `log_raw` or `audit_non_hmac_*_keys` leave one in the log: marks have the form of
-//!   an HMAC, or are not there.
-//! * Marks are compared only within one salt, which is proven and not assumed: see [`salt`]. Two devices, or one that was
-//!   disabled and enabled again, never compare.
+//! * No value is copied, not even where `log_raw` or `audit_non_hmac_*_keys` leave one in the log: marks have the form
+//!   of an HMAC, or are not there.
+//! * Marks are compared only within one salt, which is proven and not assumed: see [`salt`]. Two devices, or one that
+//!   was disabled and enabled again, never compare.
 //! * Each device repeats a call under the same `request.id`, which is the id of its events.
 //!
 //! Format: <https://developer.hashicorp.com/vault/docs/audit/schema>, <https://openbao.org/docs/audit/>.
@@ -29,6 +29,7 @@ pub static KIND: TrailKind = TrailKind {
     name: "vault-audit",
     role: Role::Store,
     delay: TimeDelta::zero(),
+    watches: &["vault:"],
     requires: &["paths"],
     reads: Reads::Records { framing: Framing::Lines, parser: open },
 };
@@ -103,8 +104,8 @@ impl Parser for VaultAudit<'_> {
 }
 
 impl<'a> VaultAudit<'a> {
-    /// A device that is disabled logs the request for it and nothing after; the first record of one that is enabled is of
-    /// the path `sys/audit/…`. When one follows the other, nothing tells what was done in between.
+    /// A device that is disabled logs the request for it and nothing after; the first record of one that is enabled is
+    /// of the path `sys/audit/…`. When one follows the other, nothing tells what was done in between.
     fn note_gap(&mut self, read: &Record<'_>, request: &Request<'_>, out: &mut Out) {
         let device = request.path.starts_with("sys/audit/");
         if device && request.operation == "delete" {
@@ -173,8 +174,8 @@ fn json_of<'r>(record: &'r [u8], out: &mut Out) -> Option<&'r [u8]> {
     }
 }
 
-/// Whether a call was carried out. The error stands beside the response; where the engine answered with one and no more,
-/// it is all that the response holds.
+/// Whether a call was carried out. The error stands beside the response; where the engine answered with one and no
+/// more, it is all that the response holds.
 fn outcome(read: &Record<'_>, request: &Request<'_>) -> Outcome {
     let data = read.response.as_ref().and_then(|response| response.data.as_ref());
     let only_error = data.is_some_and(|data| data.len() == 1 && data.contains_key("error"));
@@ -190,9 +191,9 @@ fn outcome(read: &Record<'_>, request: &Request<'_>) -> Outcome {
 
 /// What identifies the salt of the device that wrote a record.
 ///
-/// A device hashes every string with a key of its own. Two records were hashed with one key when they show the same hash
-/// of a text that is known to be the same: the empty `deletion_time` of every KV version that does not expire; where there is
-/// none, the caller's token, by which at least the records of one token can be compared.
+/// A device hashes every string with a key of its own. Two records were hashed with one key when they show the same
+/// hash of a text that is known to be the same: the empty `deletion_time` of every KV version that does not expire;
+/// where there is none, the caller's token, by which at least the records of one token can be compared.
 fn salt(read: &Record<'_>, request: &Request<'_>) -> Option<String> {
     let data = read.response.as_ref().and_then(|response| response.data.as_ref());
     let empty = data.and_then(|data| {

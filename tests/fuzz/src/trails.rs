@@ -8,6 +8,8 @@ use keytrail::trails::{Continue, File, Framing, KINDS, Opening, TrailConfig, rea
 use keytrail_rules::correlate::Names;
 use keytrail_rules::model::{Entry, Location};
 
+use super::planted;
+
 /// Gives a byte at a time.
 struct Bytewise<'a>(&'a [u8]);
 
@@ -24,6 +26,7 @@ pub fn trail_records(data: &[u8]) {
         Framing::Json(&["Records", "items"]),
         Framing::Csv,
         Framing::Starts(|line| line.first().is_some_and(u8::is_ascii_digit)),
+        Framing::Sniff(|line| line.first().map(|first| if *first == b'{' { Framing::Lines } else { Framing::Csv })),
     ] {
         let whole = pieces(data, data, framing);
         assert_eq!(whole, pieces(Bytewise(data), data, framing), "pieces matter to {framing:?}");
@@ -65,7 +68,11 @@ pub fn trail_kinds(data: &[u8]) {
     let (config, names) = (config(kind.name), Names::default());
     let opening = Opening { config: &config, trail: 0, names: &names, as_of: chrono::DateTime::UNIX_EPOCH };
     let source = File { name: "a.log", bytes: Box::new(content) };
+    let hides = planted::only_in_values(kind.name, content);
     read_source(kind, &opening, source, &mut |entry| {
+        if hides {
+            planted::assert_hidden(&format!("{entry:?}"));
+        }
         if let Entry::Event(event) = entry {
             let end = event.raw.offset + event.raw.length;
             assert!(end <= content.len() as u64, "an event lies behind the end");

@@ -3,7 +3,8 @@
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use keytrail_rules::model::Time;
 
-/// Names of zones that mean one offset from UTC, in hours. Those with several meanings (`CST`, `IST`, `BST`) are not here.
+/// Names of zones that mean one offset from UTC, in hours. Those with several meanings (`CST`, `IST`, `BST`) are not
+/// here.
 const ZONES: &[(&str, i32)] = &[
     ("UTC", 0),
     ("GMT", 0),
@@ -62,8 +63,8 @@ pub(in super::super) fn begins_with_time(line: &[u8]) -> bool {
     line.len() >= shape.len() && line.iter().zip(shape).all(fits)
 }
 
-/// Whether a time that a statement states is over: `2020-01-01`, `2026-11-21 08:32:28+0000`, `-infinity`. Words that the
-/// server understands otherwise count as not over.
+/// Whether a time that a statement states is over: `2020-01-01`, `2026-11-21 08:32:28+0000`, `-infinity`. Words that
+/// the server understands otherwise count as not over.
 pub(super) fn is_over(text: &str, now: Time) -> bool {
     let text = text.trim();
     let lower = text.to_ascii_lowercase();

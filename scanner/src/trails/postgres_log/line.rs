@@ -7,6 +7,7 @@ use csv_core::{ReadRecordResult, Reader};
 use keytrail_rules::model::Time;
 use serde::Deserialize;
 
+use super::super::RecordPlace;
 use super::{clock, stderr};
 
 /// What a record is about.
@@ -57,6 +58,8 @@ pub(super) struct Line<'a> {
     pub(super) in_block: bool,
     /// Something in it may be of another hand.
     pub(super) doubtful: bool,
+    /// The record, and where it lies.
+    pub(super) evidence: Option<(RecordPlace, &'a [u8])>,
 }
 
 /// Why a record cannot be read.
@@ -123,6 +126,7 @@ fn json(record: &[u8], zone: Option<FixedOffset>) -> Result<Line<'_>, &'static s
         in_block: read.ps.starts_with("idle in transaction"),
         transaction: Some(read.vxid),
         doubtful: false,
+        evidence: None,
     })
 }
 
@@ -151,6 +155,7 @@ fn csv(record: &[u8], zone: Option<FixedOffset>) -> Result<Line<'_>, &'static st
         in_block: field(7).starts_with("idle in transaction"),
         transaction: Some(owned(9)),
         doubtful: false,
+        evidence: None,
     })
 }
 

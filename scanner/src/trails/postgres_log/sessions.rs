@@ -1,7 +1,8 @@
 //! What sessions did, held back until it is known whether it was done.
 //!
-//! A statement is logged before it is carried out, and a connection that was let in may be turned away at once. An event is
-//! given when a later record of its session shows that nothing undid it, when nothing did for a while, or at the end.
+//! A statement is logged before it is carried out, and a connection that was let in may be turned away at once. An
+//! event is given when a later record of its session shows that nothing undid it, when nothing did for a while, or at
+//! the end.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What statements do to roles. A statement is taken apart as the server would, and one that it would refuse says nothing.
+//! What statements do to roles. A statement is taken apart as the server would, and one that it would refuse says
+//! nothing.
 
 use keytrail_rules::model::EventKind;
 

@@ -1,6 +1,6 @@
-//! The standard error of the server. Its form is set by `log_line_prefix`, which may hold names that anybody who can connect
-//! chooses, as they are: a name can hold a line end and a forged line after it, before any password is asked for. So a line that a
-//! name may have a hand in is doubtful, and gives no event. The other formats quote their fields.
+//! The standard error of the server. Its form is set by `log_line_prefix`, which may hold names that anybody who can
+//! connect chooses, as they are: a name can hold a line end and a forged line after it, before any password is asked
+//! for. So a line that a name may have a hand in is doubtful, and gives no event. The other formats quote their fields.
 
 use std::borrow::Cow;
 
@@ -67,6 +67,7 @@ pub(super) fn parse(record: &[u8], zone: Option<FixedOffset>) -> Result<Line<'_>
         transaction: None,
         in_block: false,
         doubtful,
+        evidence: None,
     })
 }
 

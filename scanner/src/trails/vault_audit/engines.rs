@@ -28,8 +28,8 @@ const VERBS: [(Engine, &[&str]); 4] = [
 ];
 
 impl Engine {
-    /// The engine that a request went to. Records of old servers do not name it; then the path of a KV or database engine
-    /// has words that no other has.
+    /// The engine that a request went to. Records of old servers do not name it; then the path of a KV or database
+    /// engine has words that no other has.
     pub(super) fn of(request: &Request<'_>) -> Self {
         match request.mount_type.as_deref() {
             Some("kv" | "generic") => Self::Kv,
@@ -110,14 +110,17 @@ impl Call<'_> {
             out.event(about(self.draft(EventKind::Written, path, None)));
         }
         for (key, value) in keys {
+            // In a patch, `null` takes a key away.
+            let gone = self.operation == "patch" && value.get() == "null";
+            let kind = if gone { EventKind::Deleted } else { EventKind::Written };
             let value = self.mark(Some(value)).filter(|_| self.outcome == Outcome::Done);
-            out.event(Draft { value, ..about(self.draft(EventKind::Written, path, Some(key))) });
+            out.event(Draft { value, ..about(self.draft(kind, path, Some(key))) });
         }
     }
 }
 
-/// KV. Version 2 keeps values under `data/`; version 1 under any path, so that one that happens to be called so
-/// is told by what the calls hold: in version 2, values are in a field `data` of the request, and a version is answered.
+/// KV. Version 2 keeps values under `data/`; version 1 under any path, so that one that happens to be called so is told
+/// by what the calls hold: in version 2, values are in a field `data` of the request, and a version is answered.
 fn kv(call: &Call<'_>, out: &mut Out) {
     let (verb, path) = call.rest.split_once('/').unwrap_or((call.rest, ""));
     match (verb, call.operation) {

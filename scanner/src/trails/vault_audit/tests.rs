@@ -3,7 +3,7 @@ use keytrail_rules::model::{Location, Time};
 use proptest::prelude::*;
 
 use super::super::{Draft, Opening, Out, Reads, TrailConfig, TrailKind};
-use super::{KIND, Outcome};
+use super::{EventKind, KIND, Outcome};
 
 const FIRST: &str = include_str!("../../../../fixtures/trails/vault-audit/first.jsonl");
 const SECOND: &str = include_str!("../../../../fixtures/trails/vault-audit/second.jsonl");
@@ -212,6 +212,19 @@ fn a_path_is_spelled_as_the_store_spells_it() {
     assert_eq!(of(None, &deep), "prod:kv/data/alphaswarm/auth0", "the server says where the mount ends");
     let old = [("\"mount_point\":\"secret/\",", ""), ("\"mount_type\":\"kv\",", "")];
     assert_eq!(of(None, &old), "prod:secret/alphaswarm/auth0", "an old server says nothing of mounts");
+}
+
+#[test]
+fn a_patch_may_take_a_key_away() {
+    let kinds = |operation: &str| {
+        let line = answer(&[
+            ("\"operation\":\"create\"", &format!("\"operation\":\"{operation}\"")),
+            ("\"hmac-sha256:a380181fa3b63a8b187de44514d2778de4456112ecfe4c0e59ef7701f5f2ef97\"", "null"),
+        ]);
+        read(&line).iter().map(|event| event.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds("patch"), [EventKind::Written, EventKind::Deleted]);
+    assert_eq!(kinds("update"), [EventKind::Written; 2]);
 }
 
 #[test]
