@@ -61,8 +61,10 @@ pub(super) fn run(
         }
         drop(sender);
         let mut live = Live { collected, base: &base, names: &names, trails: &trails, judged: BTreeMap::new() };
-        let outcome = live.run(receiver, trails.len(), begin);
+        let outcome = live.run(&receiver, trails.len(), begin);
         stop.store(true, Ordering::Relaxed);
+        // A reader that waits to be heard goes on, and ends.
+        drop(receiver);
         outcome
     })
 }
@@ -109,7 +111,7 @@ struct Live<'a> {
 impl Live<'_> {
     fn run(
         &mut self,
-        receiver: Receiver<Message>,
+        receiver: &Receiver<Message>,
         mut catching_up: usize,
         begin: &dyn Fn(&Snapshot, &crate::config::Config) -> Result<(), Error>,
     ) -> Result<(), Error> {
