@@ -1,6 +1,7 @@
 //! `keytrail trace` and `keytrail trails`, and what a scan remembers of its verdicts.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 
 use sqlx::{AnyConnection, Connection};
 
@@ -150,4 +151,31 @@ async fn a_verdict_that_changes_is_remembered_beside_the_old_one() {
     let select = "SELECT verdict FROM keytrail_verdicts ORDER BY number";
     let rows: Vec<(String,)> = sqlx::query_as(select).fetch_all(&mut connection).await.expect("rows");
     assert_eq!(rows, [("applied-never-loaded".to_owned(),), ("traced".to_owned(),)]);
+}
+
+#[test]
+fn what_comes_while_trails_are_followed_is_shown_and_judged() {
+    let folder = folder();
+    let at = |seconds: i64| (chrono::Utc::now() - chrono::TimeDelta::seconds(seconds)).to_rfc3339();
+    let mut following = std::process::Command::new(env!("CARGO_BIN_EXE_keytrail"))
+        .args(["trails", "--follow"])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut lines = BufReader::new(following.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let mut until = |text: &str| lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("no {text}"));
+    until("until you interrupt it");
+    let mut store = fs::OpenOptions::new().append(true).open(folder.path().join("store.jsonl")).expect("a file");
+    let record = |target: &str, version: u32| {
+        let time = at(60);
+        format!(r#"{{"ts":"{time}","kind":"written","target":"{target}","actor":"e\u001b[2J","version":"{version}"}}"#)
+    };
+    let (other, ours) = (record("vault:secret/nobody#key", 1), record("vault:secret/api#key", 9));
+    writeln!(store, "{other}\n{ours}").expect("a line");
+    let line = until(" written ");
+    assert!(line.ends_with(r" store written v9 vault:secret/api#key by e\u{1b}[2J (store.jsonl:4)"), "{line}");
+    assert!(until(" API_KEY is ").contains(": "), "a verdict");
+    following.kill().expect("it is killed");
+    following.wait().expect("it ends");
 }

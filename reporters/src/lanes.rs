@@ -20,6 +20,8 @@ use crate::{Error, Options};
 use grid::Grid;
 use words::{clean, instant};
 
+pub use words::{event_line, hole_line, verdict_line};
+
 /// Version of the format. Readers refuse a newer one.
 pub const SCHEMA: &str = "keytrail/trace/v1";
 

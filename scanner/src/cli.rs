@@ -21,10 +21,10 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// When to use colours; they never carry meaning.
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", display_order = 100)]
     pub color: Color,
     /// Show no progress.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 101)]
     pub quiet: bool,
 }
 
@@ -251,6 +251,9 @@ pub struct TrailsArgs {
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
     pub format: ListFormat,
+    /// Go on reading files as they grow: print each new event about a secret, and each verdict that changes.
+    #[arg(long, conflicts_with = "as_of")]
+    pub follow: bool,
 }
 
 /// Options of `init`.

@@ -19,6 +19,7 @@ use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
 
 mod completions;
+mod follow;
 mod incidents;
 mod init;
 mod inventory;

@@ -131,6 +131,37 @@ fn many_stretches_without_data_are_drawn_as_one() {
 }
 
 #[test]
+fn what_is_followed_comes_as_lines() {
+    let event = keytrail_rules::model::Event {
+        trail: 0,
+        kind: EventKind::Written,
+        outcome: keytrail_rules::model::Outcome::Throttled,
+        target: keytrail_rules::model::Place::new("vault", "secret/a\nb", "k"),
+        version: Some("3".to_owned()),
+        actor: Some("jo\u{1b}[2J".to_owned()),
+        run: None,
+        time: samples::time("2026-03-01T12:00:00Z"),
+        id: "1".into(),
+        consumer: None,
+        value: None,
+        details: Vec::new(),
+        raw: raw("audit.log", 7),
+    };
+    assert_eq!(
+        super::event_line(&event, "store"),
+        r"2026-03-01T12:00:00Z store written throttled v3 vault:secret/a\nb#k by jo\u{1b}[2J (audit.log:7)"
+    );
+    let hole = &trails()[1].holes[0];
+    let line = super::hole_line(hole, "postgres");
+    assert_eq!(line, "postgres hole: the log was truncated while it was read (log/postgresql.json:93)");
+    assert_eq!(
+        super::verdict_line(&silent(), Some(Verdict::Pending)),
+        "2026-03-01T18:30:00Z DATABASE_PASSWORD@production is silent, was pending: a value changed, and nobody asked \
+         for it [old-not-revoked, throttled]"
+    );
+}
+
+#[test]
 fn only_what_is_since_is_shown() {
     let report = report(vec![traced(), inconclusive()]);
     let since = samples::time("2026-03-01T20:00:00Z");

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use chrono::SecondsFormat;
 use keytrail_rules::correlate::{EventReport, Flag, Rotation, Silence, TrailReport, Verdict};
-use keytrail_rules::model::{EventKind, Outcome, Proof, Raw, Role, Time};
+use keytrail_rules::model::{Event, EventKind, Hole, Outcome, Proof, Raw, Role, Time};
 
 use super::grid::Grid;
 use crate::escape;
@@ -46,6 +46,40 @@ pub(super) fn event(event: &EventReport) -> Vec<String> {
     lines.extend(event.details.iter().map(|(name, text)| format!("{name}: {}", clean(text))));
     lines.push(place(&event.raw));
     lines
+}
+
+/// An event that comes while a trail is followed, as one line.
+pub fn event_line(event: &Event, trail: &str) -> String {
+    let outcome = if event.outcome == Outcome::Done { "" } else { event.outcome.as_str() };
+    let parts = [
+        instant(event.time),
+        clean(trail),
+        event.kind.as_str().to_owned(),
+        outcome.to_owned(),
+        event.version.as_ref().map(|version| format!("v{}", clean(version))).unwrap_or_default(),
+        clean(event.target.as_str()),
+        event.actor.as_ref().map(|actor| format!("by {}", clean(actor))).unwrap_or_default(),
+        event.consumer.as_ref().map(|consumer| format!("in {}", clean(consumer))).unwrap_or_default(),
+        format!("({})", place(&event.raw)),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
+/// A hole that shows while a trail is followed, as one line.
+pub fn hole_line(hole: &Hole, trail: &str) -> String {
+    let word = if hole.tampered { "tampered" } else { "hole" };
+    let at = hole.raw.as_ref().map(|raw| format!(" ({})", place(raw))).unwrap_or_default();
+    format!("{} {word}: {}{at}", clean(trail), clean(&hole.reason))
+}
+
+/// A verdict that changed from another one, or that is the first of its change, as one line.
+pub fn verdict_line(rotation: &Rotation, before: Option<Verdict>) -> String {
+    let before = before.map(|before| format!(", was {}", before.as_str())).unwrap_or_default();
+    let flags: Vec<&str> = rotation.flags.iter().map(|flag| flag.as_str()).collect();
+    let flags = if flags.is_empty() { String::new() } else { format!(" [{}]", flags.join(", ")) };
+    let (at, item) = (instant(rotation.at), clean(rotation.item.as_str()));
+    format!("{at} {item} is {}{before}: {}{flags}", rotation.verdict.as_str(), why(rotation))
 }
 
 /// The verdict of a change with its reasons and the next step.
