@@ -184,8 +184,13 @@ impl<'a> Judging<'a> {
     /// Whether a store shows the write.
     fn store(&self, at: Time) -> Cell {
         let window = self.setup().policy.request_window;
+        // Of what is kept in no place that is known, who honours it has the only record.
+        let homeless = self.cells.gathered.names.items()[self.matched.item as usize].places.is_empty();
+        let shows = |change: &Change, anchor: &Anchor| {
+            is_store_trace(change, anchor) || (homeless && anchor.kind == EventKind::Issued)
+        };
         if let Some(change) = self.change
-            && change.anchors.iter().any(|anchor| is_store_trace(change, anchor))
+            && change.anchors.iter().any(|anchor| shows(change, anchor))
         {
             return Cell::present();
         }

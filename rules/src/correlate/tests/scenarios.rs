@@ -69,6 +69,17 @@ fn asked_for_and_changed_past_the_store_is_half_applied() {
 }
 
 #[test]
+fn what_is_kept_in_no_known_place_is_traced_by_who_honours_it() {
+    let mut estate = Estate::three_trails();
+    estate.last().copies.clear();
+    estate.requested(3 * DAY);
+    estate.event(STORE, EventKind::Issued, "postgres:role/shop", 3 * DAY + MINUTE);
+    estate.event(APP, EventKind::Loaded, "postgres:role/shop", 3 * DAY + 2 * MINUTE);
+    let rotation = estate.only();
+    assert_eq!((rotation.verdict, rotation.flags.contains(&Flag::HalfApplied)), (Verdict::Traced, false));
+}
+
+#[test]
 fn two_looks_at_a_static_role_prove_the_rotation_in_between() {
     let mut estate = Estate::three_trails();
     estate.last().known_as.push(place("vault:database/static-roles/shop"));
