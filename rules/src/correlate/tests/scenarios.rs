@@ -289,6 +289,20 @@ fn a_deletion_that_nobody_asked_for_is_a_notice() {
     assert_eq!(estate.correlate().notices, []);
 }
 
+#[test]
+fn a_run_that_was_to_delete_a_value_did_not_forget_to_write_one() {
+    let mut estate = Estate::three_trails();
+    traced(&mut estate, 1, "1");
+    estate.requested(3 * DAY).run = Some("wr-33".into());
+    estate.event(STORE, EventKind::Deleted, "vault:secret/shop", 3 * DAY + HOUR).run = Some("wr-33".into());
+    assert_eq!(estate.verdicts(), [(Verdict::Traced, vec![])]);
+    let other = estate.entries[STORE].pop();
+    assert!(other.is_some());
+    estate.event(STORE, EventKind::Deleted, "vault:secret/shop", 3 * DAY + HOUR).run = Some("wr-34".into());
+    let verdicts: Vec<Verdict> = estate.verdicts().into_iter().map(|(verdict, _)| verdict).collect();
+    assert_eq!(verdicts, [Verdict::Traced, Verdict::RequestedNeverApplied]);
+}
+
 fn version(number: u64, seconds: i64, value: &str) -> Version {
     let value = VersionValue::Read(Fingerprint::from_stored(value.into()));
     Version { number, created_at: at(seconds), state: VersionState::Live, value }
