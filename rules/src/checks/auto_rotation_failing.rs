@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::changes::{evidence, instant, location, notices, shown, trace};
+use super::changes::{evidence, instant, location, notices, says, trace};
 use super::{Context, about, count};
 use crate::correlate::EventReport;
 use crate::inventory::{Item, ItemId};
@@ -36,7 +36,7 @@ fn judge(cx: &Context<'_>, item: &Item, mut events: Vec<&EventReport>) -> Option
         "The automatic rotation of secret '{}' failed {tries}{since}, last at {}, {}.",
         item.id,
         instant(last.time),
-        shown(last)
+        says(last)
     );
     let line = location(&last.raw).or_else(|| item.location());
     Some(

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::changes::{by, evidence, instant, location, notices, shown, trace};
+use super::changes::{by, evidence, instant, location, notices, says, trace};
 use super::{Context, about};
 use crate::correlate::EventReport;
 use crate::inventory::{Item, ItemId};
@@ -39,11 +39,8 @@ fn finding(item: &Item, event: &EventReport) -> Finding {
         None => (String::new(), RULE.severity),
     };
     let (at, by) = (instant(event.time), by(Some(event)));
-    let message = format!(
-        "The automatic rotation of secret '{}' was switched off at {at}{by}, {}{claim}.",
-        item.id,
-        shown(event)
-    );
+    let message =
+        format!("The automatic rotation of secret '{}' was switched off at {at}{by}, {}{claim}.", item.id, says(event));
     let line = location(&event.raw).or_else(|| item.location());
     about(&RULE, item, message)
         .severity(severity)

@@ -125,6 +125,11 @@ pub(super) fn shown(event: &EventReport) -> String {
     format!("{} in {} ({})", event.kind.as_str(), event.trail, spot(&event.raw))
 }
 
+/// `as vault-audit says (audit/vault.log:12, byte 4096)`.
+pub(super) fn says(event: &EventReport) -> String {
+    format!("as {} says ({})", event.trail, spot(&event.raw))
+}
+
 /// The trails of a role: `the ledger trails runs and tickets`.
 pub(super) fn trails_of(cx: &Context<'_>, role: Role) -> String {
     let names: Vec<&str> =

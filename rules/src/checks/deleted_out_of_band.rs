@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::changes::{by, evidence, instant, location, notices, short, shown, trace, trails_of};
+use super::changes::{by, evidence, instant, location, notices, says, short, trace, trails_of};
 use super::{Context, about};
 use crate::correlate::{EventReport, TrailReport};
 use crate::inventory::{Item, ItemId};
@@ -91,7 +91,7 @@ fn happened(item: &Item, event: &EventReport) -> String {
     let version = event.version.as_deref().filter(|version| !version.starts_with("hmac-"));
     let what = version.map_or_else(|| "Secret".to_owned(), |version| format!("Version {} of secret", short(version)));
     let (at, by) = (instant(event.time), by(Some(event)));
-    format!("{what} '{}' was {} at {at}{by}, {}", item.id, event.kind.as_str(), shown(event))
+    format!("{what} '{}' was {} at {at}{by}, {}", item.id, event.kind.as_str(), says(event))
 }
 
 fn finding(item: &Item, event: &EventReport, message: String) -> Finding {

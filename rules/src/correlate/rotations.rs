@@ -99,13 +99,22 @@ pub(super) fn rotations(cells: &Cells<'_>, matched: &Matched, taken: &HashSet<u3
             before = change.time;
         }
     }
+    let deleting = deleting_runs(cells, matched.item);
     for request in matched.requests.iter().filter(|request| !request.claimed) {
-        if !request.events.iter().any(|event| taken.contains(event)) {
+        let asked_to_delete = request.run.as_deref().is_some_and(|run| deleting.contains(run));
+        if !asked_to_delete && !request.events.iter().any(|event| taken.contains(event)) {
             let before = later(request.time, -cells.setup.policy.request_window);
             all.extend(Judging { cells, matched, change: None, request: Some(request), before, next: None }.rotation());
         }
     }
     all
+}
+
+/// The runs that deleted the value: none was to be written by them.
+fn deleting_runs<'a>(cells: &Cells<'a>, item: u32) -> HashSet<&'a str> {
+    let events = cells.gathered.of_item[item as usize].iter().map(|at| &cells.gathered.kept[*at as usize].event);
+    let deletions = events.filter(|event| matches!(event.kind, EventKind::Deleted | EventKind::Destroyed));
+    deletions.filter_map(|event| event.run.as_deref()).collect()
 }
 
 /// One rotation that is about to be judged.
@@ -184,8 +193,13 @@ impl<'a> Judging<'a> {
     /// Whether a store shows the write.
     fn store(&self, at: Time) -> Cell {
         let window = self.setup().policy.request_window;
+        // Of what is kept in no place that is known, who honours it has the only record.
+        let homeless = self.cells.gathered.names.items()[self.matched.item as usize].places.is_empty();
+        let shows = |change: &Change, anchor: &Anchor| {
+            is_store_trace(change, anchor) || (homeless && anchor.kind == EventKind::Issued)
+        };
         if let Some(change) = self.change
-            && change.anchors.iter().any(|anchor| is_store_trace(change, anchor))
+            && change.anchors.iter().any(|anchor| shows(change, anchor))
         {
             return Cell::present();
         }

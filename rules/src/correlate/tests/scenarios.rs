@@ -69,6 +69,17 @@ fn asked_for_and_changed_past_the_store_is_half_applied() {
 }
 
 #[test]
+fn what_is_kept_in_no_known_place_is_traced_by_who_honours_it() {
+    let mut estate = Estate::three_trails();
+    estate.last().copies.clear();
+    estate.requested(3 * DAY);
+    estate.event(STORE, EventKind::Issued, "postgres:role/shop", 3 * DAY + MINUTE);
+    estate.event(APP, EventKind::Loaded, "postgres:role/shop", 3 * DAY + 2 * MINUTE);
+    let rotation = estate.only();
+    assert_eq!((rotation.verdict, rotation.flags.contains(&Flag::HalfApplied)), (Verdict::Traced, false));
+}
+
+#[test]
 fn two_looks_at_a_static_role_prove_the_rotation_in_between() {
     let mut estate = Estate::three_trails();
     estate.last().known_as.push(place("vault:database/static-roles/shop"));
@@ -276,6 +287,20 @@ fn a_deletion_that_nobody_asked_for_is_a_notice() {
     assert_eq!(notices.iter().map(|one| one.kind).collect::<Vec<_>>(), [EventKind::Deleted]);
     estate.requested(3 * DAY - HOUR);
     assert_eq!(estate.correlate().notices, []);
+}
+
+#[test]
+fn a_run_that_was_to_delete_a_value_did_not_forget_to_write_one() {
+    let mut estate = Estate::three_trails();
+    traced(&mut estate, 1, "1");
+    estate.requested(3 * DAY).run = Some("wr-33".into());
+    estate.event(STORE, EventKind::Deleted, "vault:secret/shop", 3 * DAY + HOUR).run = Some("wr-33".into());
+    assert_eq!(estate.verdicts(), [(Verdict::Traced, vec![])]);
+    let other = estate.entries[STORE].pop();
+    assert!(other.is_some());
+    estate.event(STORE, EventKind::Deleted, "vault:secret/shop", 3 * DAY + HOUR).run = Some("wr-34".into());
+    let verdicts: Vec<Verdict> = estate.verdicts().into_iter().map(|(verdict, _)| verdict).collect();
+    assert_eq!(verdicts, [Verdict::Traced, Verdict::RequestedNeverApplied]);
 }
 
 fn version(number: u64, seconds: i64, value: &str) -> Version {
