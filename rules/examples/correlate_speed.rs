@@ -144,7 +144,7 @@ impl Maker<'_> {
         if random % 10 == 0 {
             event.target = Place::from_stored(format!("vault:secret/stranger{}#key", random % 100_000));
         }
-        let consumer = if random % 2 == 0 { "api" } else { "worker" };
+        let consumer = if (random >> 30) % 2 == 0 { "api" } else { "worker" };
         event.consumer = Some(Arc::from(format!("kubernetes:shop/deployment/{consumer}")));
         event.actor = Some(consumer.to_owned());
         Entry::Event(event)

@@ -1,4 +1,5 @@
 //! Reads the streams: keeps what may be evidence of a change, and reduces the rest.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -44,7 +45,7 @@ pub(super) struct Gathered<'a> {
     pub(super) loads: Loads,
     pub(super) reads: Reads,
     /// Tries that failed, of each item, by their time.
-    pub(super) failed: HashMap<u32, Vec<Box<Event>>>,
+    pub(super) failed: HashMap<u32, Vec<Event>>,
     pub(super) trails: Vec<TrailState>,
     /// Every consumer of the inventory.
     pub(super) consumers: HashMap<String, u32>,
@@ -128,10 +129,7 @@ impl<'a> Gathering<'a> {
             let next = behind.peek().map_or(Time::MAX_UTC, |Reverse((next, _))| *next);
             self.settled = (time.timestamp_millis()).saturating_sub(self.slack.num_milliseconds());
             let mut taken = 0_u32;
-            loop {
-                let Some(entry) = streams[at].next() else {
-                    break;
-                };
+            while let Some(entry) = streams[at].next() {
                 let told = self.take(at, entry);
                 // What claims to be of the future says nothing of how far the trail is.
                 time = time.max(told.filter(|told| *told <= self.setup.as_of).unwrap_or(Time::MIN_UTC));
@@ -243,10 +241,11 @@ impl<'a> Gathering<'a> {
     }
 
     fn load(&mut self, event: Box<Event>, items: &[u32]) {
-        let consumer = event.consumer.as_ref().or(self.setup.trails[event.trail].consumer.as_ref());
-        let known = consumer.and_then(|consumer| self.out.consumers.get(&**consumer)).copied();
-        if let Some(known) = known {
-            self.out.trails[event.trail].consumers.insert(known);
+        // The config says whose trail it is, where it is one consumer's.
+        let named = event.consumer.as_ref().and_then(|consumer| self.out.consumers.get(&**consumer)).copied();
+        let consumers = &mut self.out.trails[event.trail].consumers;
+        if let Some(named) = named.filter(|named| !consumers.contains(named)) {
+            consumers.insert(named);
         }
         if event.kind == EventKind::Restarted {
             return;
@@ -287,15 +286,15 @@ impl<'a> Gathering<'a> {
     }
 
     fn end(mut self) -> Gathered<'a> {
-        for ((item, _, _), mut ends) in self.failed {
-            self.out.failed.entry(item).or_default().extend(ends.first.take().into_iter().chain(ends.last));
+        for ((item, _, _), ends) in self.failed {
+            self.out.failed.entry(item).or_default().extend(ends.into_events().map(|event| *event));
         }
         for events in self.out.failed.values_mut() {
-            events.sort_by(|a, b| super::floods::order(a, b));
+            events.sort_by(super::floods::order);
         }
         let mut lasting: Vec<(u32, Box<Event>)> = Vec::new();
-        for ((item, _, _), mut ends) in self.lasting {
-            lasting.extend(ends.first.take().into_iter().chain(ends.last).map(|event| (item, event)));
+        for ((item, _, _), ends) in self.lasting {
+            lasting.extend(ends.into_events().map(|event| (item, event)));
         }
         for (item, event) in lasting {
             let at = u32::try_from(self.out.kept.len()).unwrap_or(u32::MAX);

@@ -1,4 +1,5 @@
 //! What trails call the items by.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
