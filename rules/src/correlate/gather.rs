@@ -13,6 +13,8 @@ use crate::model::{Covered, Entry, Event, EventKind, Hole, Outcome, Time, Versio
 
 /// Events of names that no trail has united with an item yet, at most.
 const MAX_UNKNOWN: usize = 4096;
+/// How often they are looked through, at most.
+const MAX_REPLAYS: u32 = 1024;
 /// Holes and covered stretches of a trail, at most; a trail with more of either is as good as uncovered.
 const MAX_STRETCHES: usize = 1 << 16;
 
@@ -60,6 +62,8 @@ struct Gathering<'a> {
     failed: HashMap<(u32, i64, Outcome), Ends>,
     lasting: HashMap<(u32, i64, EventKind), Ends>,
     unknown: VecDeque<Box<Event>>,
+    /// How often they were looked through.
+    replays: u32,
     /// How far all trails are.
     settled: i64,
     slack: TimeDelta,
@@ -97,6 +101,7 @@ pub(super) fn gather<'a>(setup: &'a Setup<'a>, names: &'a Names, streams: Vec<St
         failed: HashMap::new(),
         lasting: HashMap::new(),
         unknown: VecDeque::new(),
+        replays: 0,
         settled: i64::MIN,
         slack,
         found: Vec::new(),
@@ -154,8 +159,9 @@ impl<'a> Gathering<'a> {
                 Some(time)
             }
             Entry::Same(a, b) => {
-                self.resolver.unite(&a, &b);
-                for _ in 0..self.unknown.len() {
+                let again = self.resolver.unite(&a, &b) && self.replays < MAX_REPLAYS;
+                self.replays += u32::from(again);
+                for _ in 0..if again { self.unknown.len() } else { 0 } {
                     if let Some(event) = self.unknown.pop_front() {
                         self.event(event);
                     }
