@@ -257,7 +257,11 @@ impl<'a> Judging<'a> {
             ids.extend(request.events.first().map(|at| id("request", &self.event(*at).id)));
         }
         if let Some(change) = self.change {
-            ids.extend(change.anchors.iter().map(|anchor| id("event", &format!("{} {}", anchor.slot, anchor.id))));
+            ids.extend(change.anchors.iter().map(|anchor| match anchor.kind {
+                // Whoever looks, and however often, sees one change.
+                EventKind::State => id("state", &format!("{} {}", anchor.slot, anchor.time.timestamp_millis())),
+                _ => id("event", &format!("{} {}", anchor.slot, anchor.id)),
+            }));
         }
         ids
     }

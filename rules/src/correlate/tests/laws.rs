@@ -149,7 +149,8 @@ proptest! {
     #[test]
     fn clocks_within_their_bound_do_not_matter(seed in 0_u64..1000) {
         let mut estate = Generator::new(seed, 12, false).estate;
-        let verdicts = |estate: &Estate| judged(estate).into_iter().map(|one| (one.0, one.2)).collect::<Vec<_>>();
+        // What only the state shows is known by the instant that it shows.
+        let verdicts = |estate: &Estate| judged(estate).into_iter().map(|one| (one.1, one.2)).collect::<Vec<_>>();
         let before = verdicts(&estate);
         let mut random = Random(seed);
         for entries in &mut estate.entries {
@@ -160,7 +161,7 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(differences(&verdicts(&estate), &before), Vec::<String>::new());
+        prop_assert_eq!(verdicts(&estate), before);
     }
 }
 
