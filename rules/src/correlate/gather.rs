@@ -134,7 +134,7 @@ impl<'a> Gathering<'a> {
             let next = behind.peek().map_or(Time::MAX_UTC, |Reverse((next, _))| *next);
             self.settled = (time.timestamp_millis()).saturating_sub(self.slack.num_milliseconds());
             let mut taken = 0_u32;
-            while let Some(entry) = streams[at].next() {
+            for entry in streams[at].by_ref() {
                 let told = self.take(at, entry);
                 // What claims to be of the future says nothing of how far the trail is.
                 time = time.max(told.filter(|told| *told <= self.setup.as_of).unwrap_or(Time::MIN_UTC));
