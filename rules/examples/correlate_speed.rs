@@ -7,7 +7,7 @@
 //! For each number of events, makes three trails of a year on the fly: 2,000 secrets with a rotation a month, and loads,
 //! reads and events of strangers for the rest. Prints events per second of processor time and the peak of memory, which
 //! only grows: run the sizes apart to tell them apart.
-#![expect(clippy::print_stdout, reason = "this is a program")]
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "this is a program that measures itself")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,10 +141,10 @@ impl Maker<'_> {
         let random = at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         let mut event = self.event(kind, (random % SECRETS) as usize, when, "");
         event.id = format!("{at:x}").into();
-        if random % 10 == 0 {
+        if random.is_multiple_of(10) {
             event.target = Place::from_stored(format!("vault:secret/stranger{}#key", random % 100_000));
         }
-        let consumer = if random % 2 == 0 { "api" } else { "worker" };
+        let consumer = if (random >> 30).is_multiple_of(2) { "api" } else { "worker" };
         event.consumer = Some(Arc::from(format!("kubernetes:shop/deployment/{consumer}")));
         event.actor = Some(consumer.to_owned());
         Entry::Event(event)

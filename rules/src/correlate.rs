@@ -62,17 +62,16 @@ pub fn correlate(setup: &Setup<'_>, streams: Vec<Stream<'_>>) -> Correlation {
 
 fn judge(setup: &Setup<'_>, mut gathered: Gathered<'_>) -> Correlation {
     let count = u32::try_from(gathered.of_item.len()).unwrap_or(u32::MAX);
-    let (extra, holes) = history::unexplained(setup, &gathered);
-    for (trail, hole) in holes {
+    let mut unshown = history::unshown(setup, &gathered);
+    for (trail, hole) in unshown.holes {
         gathered.trails[trail].holes.push(hole);
     }
     let coverage: Vec<Coverage> =
         gathered.trails.iter().map(|state| Coverage::new(&state.covered, &state.holes)).collect();
     let cells = Cells { setup, gathered: &gathered, coverage: &coverage };
     let comparisons = Comparisons::new(setup, &gathered);
-    let mut extra = extra;
     let matched: Vec<Matched> = (0..count)
-        .map(|item| rotations::matched(&cells, &comparisons, item, extra.remove(&item).unwrap_or_default()))
+        .map(|item| rotations::matched(&cells, &comparisons, item, unshown.anchors.remove(&item).unwrap_or_default()))
         .collect();
     let taken = rotations::taken(&matched);
     let mut rotations: Vec<Vec<Rotation>> =

@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 
 use super::coverage::{Coverage, Extent, known, later};
-use super::floods::{ANYBODY, LoadKey};
+use super::floods::{ANYBODY, Load, LoadKey};
 use super::gather::Gathered;
 use super::names::{Named, canonical};
 use super::{Missing, Setup, Trace, Traces, Verdict};
-use crate::model::{Event, EventKind, Place, Role, Time, Trail};
+use crate::model::{Event, Place, Role, Time, Trail};
 
 /// The judgement of a change by its traces; `None` where nothing changed, nobody asked for it, and nothing is awaited.
 ///
@@ -202,7 +202,7 @@ impl<'a> Cells<'a> {
         let mut cells = Vec::new();
         for (consumers, speaking) in groups {
             let (first, refused) = self.loads(item, &consumers, &trails, change, skew);
-            loading.evidence.extend(first.into_iter().chain(refused));
+            loading.evidence.extend(first.into_iter().chain(refused).filter_map(|load| load.event));
             if let Some(first) = first.filter(|_| refused.is_none()) {
                 loading.complete = loading.complete.map(|time| time.max(first.time));
                 cells.push(Cell::present());
@@ -227,28 +227,28 @@ impl<'a> Cells<'a> {
         trails: &[usize],
         change: Time,
         skew: TimeDelta,
-    ) -> (Option<&'a Event>, Option<&'a Event>) {
-        let (mut first, mut last): (Option<&Event>, Option<&Event>) = (None, None);
-        let mut refused: Option<&Event> = None;
+    ) -> (Option<Load<'a>>, Option<Load<'a>>) {
+        let (mut first, mut last): (Option<Load<'_>>, Option<Load<'_>>) = (None, None);
+        let mut refused: Option<Load<'_>> = None;
         for at in trails {
             let skew = skew + self.setup.trails[*at].skew.abs();
             let (from, to) = (later(change, -skew), later(later(change, self.setup.policy.load_window), skew));
             let trail = u32::try_from(*at).unwrap_or(u32::MAX);
             for consumer in consumers {
                 let key = LoadKey { item, trail, consumer: *consumer };
-                for event in self.gathered.loads.between(key, from, self.gathered.loads.edge(to)) {
-                    if event.kind == EventKind::Refused {
-                        refused = refused.into_iter().chain([event]).max_by_key(|one| one.time);
+                for load in self.gathered.loads.between(key, from, self.gathered.loads.edge(to)) {
+                    if load.refused {
+                        refused = refused.into_iter().chain([load]).max_by_key(|one| one.time);
                     } else {
-                        last = last.into_iter().chain([event]).max_by_key(|one| one.time);
-                        if event.time <= to {
-                            first = first.into_iter().chain([event]).min_by_key(|one| one.time);
+                        last = last.into_iter().chain([load]).max_by_key(|one| one.time);
+                        if load.time <= to {
+                            first = first.into_iter().chain([load]).min_by_key(|one| one.time);
                         }
                     }
                 }
             }
         }
-        let stands = |refused: &&Event| last.is_none_or(|last| last.time < refused.time);
+        let stands = |refused: &Load<'_>| last.is_none_or(|last| last.time < refused.time);
         (first, refused.filter(stands))
     }
 }

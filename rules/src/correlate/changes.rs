@@ -1,4 +1,5 @@
 //! Which events prove that the value of an item changed.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -3,6 +3,7 @@
 //! Of the loads of one item by one consumer, the first and the last of each bucket of time are kept. Every question that
 //! is asked of them ("is there one between these instants, at least two buckets apart") has the same answer as before,
 //! and the reduction is a minimum and a maximum, so that it does not depend on the order.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,38 +25,74 @@ pub(super) fn order(a: &Event, b: &Event) -> std::cmp::Ordering {
     })
 }
 
+/// An event, or only when it was, where the event itself is evidence of nothing.
+struct Sight {
+    time: Time,
+    event: Option<Box<Event>>,
+}
+
+impl Sight {
+    fn of(event: Box<Event>) -> Self {
+        Self { time: event.time, event: Some(event) }
+    }
+
+    fn order(&self, other: &Event) -> std::cmp::Ordering {
+        self.event.as_ref().map_or_else(|| self.time.cmp(&other.time), |event| order(event, other))
+    }
+}
+
 /// The first and the last of some events.
 #[derive(Default)]
 pub(super) struct Ends {
-    pub(super) first: Option<Box<Event>>,
+    first: Option<Sight>,
     /// `None` where the first is the only one.
-    pub(super) last: Option<Box<Event>>,
+    last: Option<Sight>,
 }
 
 impl Ends {
     /// Adds an event, wherever it comes in.
     pub(super) fn add(&mut self, event: Box<Event>) {
         let Some(first) = &self.first else {
-            self.first = Some(event);
+            self.first = Some(Sight::of(event));
             return;
         };
-        if order(&event, first).is_lt() {
-            let first = self.first.replace(event);
+        if first.order(&event).is_gt() {
+            let first = self.first.replace(Sight::of(event));
             if self.last.is_none() {
                 self.last = first;
             }
-        } else if self.last().is_some_and(|last| order(&event, last).is_gt()) {
-            self.last = Some(event);
+        } else if self.last().is_some_and(|last| last.order(&event).is_lt()) {
+            self.last = Some(Sight::of(event));
         }
     }
 
-    pub(super) fn last(&self) -> Option<&Event> {
-        self.last.as_deref().or(self.first.as_deref())
+    fn last(&self) -> Option<&Sight> {
+        self.last.as_ref().or(self.first.as_ref())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Event> {
-        self.first.as_deref().into_iter().chain(self.last.as_deref())
+    fn iter(&self) -> impl Iterator<Item = &Sight> {
+        self.first.iter().chain(&self.last)
     }
+
+    /// Keeps when they were, and no more.
+    fn strip(&mut self) {
+        for sight in self.first.iter_mut().chain(&mut self.last) {
+            sight.event = None;
+        }
+    }
+
+    /// The events.
+    pub(super) fn into_events(self) -> impl Iterator<Item = Box<Event>> {
+        self.first.into_iter().chain(self.last).filter_map(|sight| sight.event)
+    }
+}
+
+/// A load or a refusal, with the event where it is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Load<'a> {
+    pub(super) time: Time,
+    pub(super) refused: bool,
+    pub(super) event: Option<&'a Event>,
 }
 
 /// What one consumer did with one item in one bucket of time.
@@ -151,7 +188,12 @@ impl Loads {
                 }
             },
             _ => {
-                series.settle(of_use, settled, width);
+                series.settle(of_use, settled, width, |before, load| {
+                    // The first load after a change is evidence; those after it are not.
+                    let last = load.timestamp_millis().saturating_add(slack);
+                    let change = candidates[..candidates.partition_point(|one| *one <= last)].last();
+                    change.is_none_or(|change| before.timestamp_millis() >= change.saturating_add(slack))
+                });
                 series.buckets.push(Bucket::new(index));
                 series.buckets.len() - 1
             }
@@ -169,7 +211,7 @@ impl Loads {
     }
 
     /// The loads and refusals of a consumer between two instants, by time.
-    pub(super) fn between(&self, key: LoadKey, from: Time, to: Time) -> Vec<&Event> {
+    pub(super) fn between(&self, key: LoadKey, from: Time, to: Time) -> Vec<Load<'_>> {
         let Some(series) = self.series.get(&key) else {
             return Vec::new();
         };
@@ -177,12 +219,16 @@ impl Loads {
         let start = series.buckets.partition_point(|bucket| bucket.index < first);
         let last = to.timestamp_millis().div_euclid(self.width);
         let buckets = series.buckets[start..].iter().take_while(|bucket| bucket.index <= last);
-        let mut events: Vec<&Event> = buckets
-            .flat_map(|bucket| bucket.loads.iter().chain(bucket.refusals.iter()))
-            .filter(|event| event.time >= from && event.time <= to)
+        let mut loads: Vec<Load<'_>> = buckets
+            .flat_map(|bucket| {
+                let loads = bucket.loads.iter().map(|sight| (sight, false));
+                loads.chain(bucket.refusals.iter().map(|sight| (sight, true)))
+            })
+            .filter(|(sight, _)| sight.time >= from && sight.time <= to)
+            .map(|(sight, refused)| Load { time: sight.time, refused, event: sight.event.as_deref() })
             .collect();
-        events.sort_by(|a, b| order(a, b));
-        events
+        loads.sort_by_key(|load| (load.time, load.refused));
+        loads
     }
 }
 
@@ -193,17 +239,29 @@ impl Bucket {
 }
 
 impl Series {
-    /// Drops buckets of the past that no change asks for.
-    fn settle(&mut self, of_use: impl Fn(i64) -> bool, settled: Millis, width: Millis) {
+    /// Drops buckets of the past that no change asks for, and events that are no evidence: `is_idle` tells whether a load
+    /// shows nothing that the one before it does not.
+    fn settle(
+        &mut self,
+        of_use: impl Fn(i64) -> bool,
+        settled: Millis,
+        width: Millis,
+        is_idle: impl Fn(Time, Time) -> bool,
+    ) {
         while let Some(bucket) = self.buckets.get(self.settled) {
             if bucket.index.saturating_add(1).saturating_mul(width) >= settled {
                 break;
             }
-            if of_use(bucket.index) {
-                self.settled += 1;
-            } else {
+            if !of_use(bucket.index) {
                 self.buckets.remove(self.settled);
+                continue;
             }
+            let before = self.settled.checked_sub(1).and_then(|at| self.buckets[at].loads.last());
+            let last = bucket.loads.last().map(|last| last.time);
+            if before.zip(last).is_some_and(|(before, last)| is_idle(before.time, last)) {
+                self.buckets[self.settled].loads.strip();
+            }
+            self.settled += 1;
         }
     }
 }

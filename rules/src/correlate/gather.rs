@@ -1,4 +1,5 @@
 //! Reads the streams: keeps what may be evidence of a change, and reduces the rest.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -12,6 +13,8 @@ use crate::model::{Covered, Entry, Event, EventKind, Hole, Outcome, Time, Versio
 
 /// Events of names that no trail has united with an item yet, at most.
 const MAX_UNKNOWN: usize = 4096;
+/// How often they are looked through, at most.
+const MAX_REPLAYS: u32 = 1024;
 /// Holes and covered stretches of a trail, at most; a trail with more of either is as good as uncovered.
 const MAX_STRETCHES: usize = 1 << 16;
 
@@ -44,7 +47,7 @@ pub(super) struct Gathered<'a> {
     pub(super) loads: Loads,
     pub(super) reads: Reads,
     /// Tries that failed, of each item, by their time.
-    pub(super) failed: HashMap<u32, Vec<Box<Event>>>,
+    pub(super) failed: HashMap<u32, Vec<Event>>,
     pub(super) trails: Vec<TrailState>,
     /// Every consumer of the inventory.
     pub(super) consumers: HashMap<String, u32>,
@@ -59,6 +62,8 @@ struct Gathering<'a> {
     failed: HashMap<(u32, i64, Outcome), Ends>,
     lasting: HashMap<(u32, i64, EventKind), Ends>,
     unknown: VecDeque<Box<Event>>,
+    /// How often they were looked through.
+    replays: u32,
     /// How far all trails are.
     settled: i64,
     slack: TimeDelta,
@@ -96,6 +101,7 @@ pub(super) fn gather<'a>(setup: &'a Setup<'a>, names: &'a Names, streams: Vec<St
         failed: HashMap::new(),
         lasting: HashMap::new(),
         unknown: VecDeque::new(),
+        replays: 0,
         settled: i64::MIN,
         slack,
         found: Vec::new(),
@@ -128,10 +134,7 @@ impl<'a> Gathering<'a> {
             let next = behind.peek().map_or(Time::MAX_UTC, |Reverse((next, _))| *next);
             self.settled = (time.timestamp_millis()).saturating_sub(self.slack.num_milliseconds());
             let mut taken = 0_u32;
-            loop {
-                let Some(entry) = streams[at].next() else {
-                    break;
-                };
+            for entry in streams[at].by_ref() {
                 let told = self.take(at, entry);
                 // What claims to be of the future says nothing of how far the trail is.
                 time = time.max(told.filter(|told| *told <= self.setup.as_of).unwrap_or(Time::MIN_UTC));
@@ -156,8 +159,9 @@ impl<'a> Gathering<'a> {
                 Some(time)
             }
             Entry::Same(a, b) => {
-                self.resolver.unite(&a, &b);
-                for _ in 0..self.unknown.len() {
+                let again = self.resolver.unite(&a, &b) && self.replays < MAX_REPLAYS;
+                self.replays += u32::from(again);
+                for _ in 0..if again { self.unknown.len() } else { 0 } {
                     if let Some(event) = self.unknown.pop_front() {
                         self.event(event);
                     }
@@ -243,10 +247,11 @@ impl<'a> Gathering<'a> {
     }
 
     fn load(&mut self, event: Box<Event>, items: &[u32]) {
-        let consumer = event.consumer.as_ref().or(self.setup.trails[event.trail].consumer.as_ref());
-        let known = consumer.and_then(|consumer| self.out.consumers.get(&**consumer)).copied();
-        if let Some(known) = known {
-            self.out.trails[event.trail].consumers.insert(known);
+        // The config says whose trail it is, where it is one consumer's.
+        let named = event.consumer.as_ref().and_then(|consumer| self.out.consumers.get(&**consumer)).copied();
+        let consumers = &mut self.out.trails[event.trail].consumers;
+        if let Some(named) = named.filter(|named| !consumers.contains(named)) {
+            consumers.insert(named);
         }
         if event.kind == EventKind::Restarted {
             return;
@@ -287,15 +292,15 @@ impl<'a> Gathering<'a> {
     }
 
     fn end(mut self) -> Gathered<'a> {
-        for ((item, _, _), mut ends) in self.failed {
-            self.out.failed.entry(item).or_default().extend(ends.first.take().into_iter().chain(ends.last));
+        for ((item, _, _), ends) in self.failed {
+            self.out.failed.entry(item).or_default().extend(ends.into_events().map(|event| *event));
         }
         for events in self.out.failed.values_mut() {
-            events.sort_by(|a, b| super::floods::order(a, b));
+            events.sort_by(super::floods::order);
         }
         let mut lasting: Vec<(u32, Box<Event>)> = Vec::new();
-        for ((item, _, _), mut ends) in self.lasting {
-            lasting.extend(ends.first.take().into_iter().chain(ends.last).map(|event| (item, event)));
+        for ((item, _, _), ends) in self.lasting {
+            lasting.extend(ends.into_events().map(|event| (item, event)));
         }
         for (item, event) in lasting {
             let at = u32::try_from(self.out.kept.len()).unwrap_or(u32::MAX);

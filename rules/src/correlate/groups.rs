@@ -1,4 +1,5 @@
 //! Which anchors are of one change, and which request asked for it.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,4 +1,5 @@
 //! Versions that a store remembers, and of which no event tells.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::HashMap;
 
@@ -11,19 +12,22 @@ use super::coverage::{Coverage, later};
 use super::gather::Gathered;
 use crate::model::{EventKind, Hole, Role};
 
-/// The anchors that they make for items, and the holes that they prove trails to have.
+/// The anchors that they make, by item, and the holes that they prove, by trail.
+#[derive(Default)]
+pub(super) struct Unshown {
+    pub(super) anchors: HashMap<u32, Vec<Anchor>>,
+    pub(super) holes: Vec<(usize, Hole)>,
+}
+
+/// Finds what the stores remember and the trails do not show.
 ///
 /// A version that was written while a trail of its store is covered, and that the trail does not show, proves that the
 /// trail lacks records: what it does not show about that time says nothing.
-pub(super) fn unexplained(
-    setup: &Setup<'_>,
-    gathered: &Gathered<'_>,
-) -> (HashMap<u32, Vec<Anchor>>, Vec<(usize, Hole)>) {
+pub(super) fn unshown(setup: &Setup<'_>, gathered: &Gathered<'_>) -> Unshown {
     let comparisons = Comparisons::new(setup, gathered);
     let coverage: Vec<Coverage> =
         gathered.trails.iter().map(|state| Coverage::new(&state.covered, &state.holes)).collect();
-    let mut anchors: HashMap<u32, Vec<Anchor>> = HashMap::new();
-    let mut holes: Vec<(usize, Hole)> = Vec::new();
+    let mut found = Unshown::default();
     let count = u32::try_from(gathered.of_item.len()).unwrap_or(u32::MAX);
     for item in 0..count {
         for one in comparisons.unexplained(item).into_iter().filter(|one| one.time <= setup.as_of) {
@@ -36,7 +40,7 @@ pub(super) fn unexplained(
                 audited |= trail.role != Role::Application;
                 if trail.role == Role::Store {
                     let near = TimeDelta::seconds(1) + trail.skew.abs();
-                    holes.push((
+                    found.holes.push((
                         at,
                         Hole {
                             from: Some(later(one.time, -near)),
@@ -52,7 +56,7 @@ pub(super) fn unexplained(
                 }
             }
             if audited && one.changed {
-                anchors.entry(item).or_default().push(Anchor {
+                found.anchors.entry(item).or_default().push(Anchor {
                     event: None,
                     time: one.time,
                     kind: EventKind::State,
@@ -68,7 +72,7 @@ pub(super) fn unexplained(
             }
         }
     }
-    holes.sort();
-    holes.dedup();
-    (anchors, holes)
+    found.holes.sort();
+    found.holes.dedup();
+    found
 }

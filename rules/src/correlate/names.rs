@@ -1,4 +1,5 @@
 //! What trails call the items by.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -240,29 +241,35 @@ pub(super) struct Resolver<'a> {
     texts: Vec<String>,
     parent: Vec<usize>,
     members: HashMap<usize, Vec<usize>>,
+    /// The items of all names of a set, by its root.
+    items: Vec<Vec<u32>>,
     bytes: usize,
 }
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(names: &'a Names, trails: &'a [Trail]) -> Self {
-        let (nodes, texts, parent, members) = Default::default();
-        Self { names, trails, nodes, texts, parent, members, bytes: 0 }
+        let (nodes, texts, parent, members, items) = Default::default();
+        Self { names, trails, nodes, texts, parent, members, items, bytes: 0 }
     }
 
-    /// Takes two names of one credential.
-    pub(super) fn unite(&mut self, a: &Place, b: &Place) {
+    /// Takes two names of one credential. Whether names that were nobody's are now those of an item.
+    pub(super) fn unite(&mut self, a: &Place, b: &Place) -> bool {
         let (Some(a), Some(b)) = (self.node(a.as_str()), self.node(b.as_str())) else {
-            return;
+            return false;
         };
         let (a, b) = (self.root(a), self.root(b));
         if a == b {
-            return;
+            return false;
         }
+        let news = self.items[a].is_empty() != self.items[b].is_empty();
         let size = |one: usize| self.members.get(&one).map_or(0, Vec::len);
         let (keep, drop) = if size(a) >= size(b) { (a, b) } else { (b, a) };
         self.parent[drop] = keep;
         let moved = self.members.remove(&drop).unwrap_or_default();
         self.members.entry(keep).or_default().extend(moved);
+        let moved = std::mem::take(&mut self.items[drop]);
+        extend(&mut self.items[keep], &moved);
+        news
     }
 
     fn node(&mut self, text: &str) -> Option<usize> {
@@ -278,6 +285,9 @@ impl<'a> Resolver<'a> {
         self.texts.push(text.to_owned());
         self.parent.push(at);
         self.members.insert(at, vec![at]);
+        let mut found = Vec::new();
+        self.names.find(text, &mut found);
+        self.items.push(found);
         Some(at)
     }
 
@@ -302,8 +312,8 @@ impl<'a> Resolver<'a> {
         let text = event.target.as_str();
         self.names.find(text, found);
         if !self.nodes.is_empty() {
-            for other in self.others(text) {
-                self.names.find(other, found);
+            if let Some(at) = self.nodes.get(text) {
+                extend(found, &self.items[self.root(*at)]);
             }
             if let Some((path, key)) = text.rsplit_once('#') {
                 for other in self.others(path) {

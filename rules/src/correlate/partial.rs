@@ -1,4 +1,5 @@
 //! Items that share a value, of which only some changed.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

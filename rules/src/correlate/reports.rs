@@ -1,4 +1,5 @@
 //! What is said of events, readers and trails.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::HashMap;
 
@@ -24,7 +25,7 @@ pub(super) fn report(cells: &Cells<'_>, item: u32, event: &Event) -> EventReport
         time: event.time,
         actor: event.actor.clone(),
         run: event.run.clone(),
-        consumer: event.consumer.as_ref().or(trail.consumer.as_ref()).map(|consumer| consumer.to_string()),
+        consumer: event.consumer.as_ref().or(trail.consumer.as_ref()).map(ToString::to_string),
         details: event.details.iter().cloned().collect(),
         raw: event.raw.clone(),
     }

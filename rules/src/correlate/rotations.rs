@@ -1,4 +1,5 @@
 //! Makes rotations of changes and requests.
+#![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -48,14 +49,12 @@ pub(super) fn matched(cells: &Cells<'_>, comparisons: &Comparisons<'_>, item: u3
 fn settle_states(anchors: &mut [Anchor]) {
     anchors.sort_by(|a, b| (a.time, a.trail, &a.id).cmp(&(b.time, b.trail, &b.id)));
     let mut known: HashMap<String, Time> = HashMap::new();
-    for at in 0..anchors.len() {
-        let anchor = &anchors[at];
+    for anchor in anchors {
         let near = TimeDelta::seconds(2) + anchor.skew * 2;
         let earlier = known.get(&anchor.slot).is_some_and(|time| later(*time, near) < anchor.time);
         if anchor.kind == EventKind::State && anchor.nature == Nature::Maybe && earlier {
-            anchors[at].nature = Nature::Changed;
+            anchor.nature = Nature::Changed;
         }
-        let anchor = &anchors[at];
         if anchor.kind == EventKind::State || anchor.nature == Nature::Changed {
             known.entry(anchor.slot.clone()).or_insert(anchor.time);
         }
@@ -272,7 +271,11 @@ impl<'a> Judging<'a> {
             ids.extend(request.events.first().map(|at| id("request", &self.event(*at).id)));
         }
         if let Some(change) = self.change {
-            ids.extend(change.anchors.iter().map(|anchor| id("event", &format!("{} {}", anchor.slot, anchor.id))));
+            ids.extend(change.anchors.iter().map(|anchor| match anchor.kind {
+                // Whoever looks, and however often, sees one change.
+                EventKind::State => id("state", &format!("{} {}", anchor.slot, anchor.time.timestamp_millis())),
+                _ => id("event", &format!("{} {}", anchor.slot, anchor.id)),
+            }));
         }
         ids
     }

@@ -325,7 +325,7 @@ impl Generator {
             let value = match what {
                 H::NoOp => values[values.len() - 1].clone(),
                 H::Regression => values[values.len() - 3].clone(),
-                _ => format!("v{version}"),
+                _ => format!("{name}-v{version}"),
             };
             store = self.write(kind, name, time, *version, &value, Outcome::Done);
             values.push(value);
