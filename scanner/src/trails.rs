@@ -3,6 +3,7 @@
 //! A parser is given one record at a time and says what happened. Which bytes are a record, where they lie, what was
 //! compressed, and what to say of bytes that are no record, is the same for all of them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -37,18 +38,12 @@ pub enum Reads {
         /// Makes what reads them: one for all files of the trail, in the order of their times.
         parser: for<'a> fn(&'a Opening<'a>) -> Box<dyn Parser + 'a>,
     },
-    /// From files whose records only the kind itself can find.
-    Files(for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>),
+    /// From files whose records only the kind itself can find, or that show only together whether they are whole. It is
+    /// given every file of the trail as it lies there, sorted by path (`-` is standard input), and opens, inflates and
+    /// orders them itself.
+    Tree(for<'a> fn(&'a Opening<'a>, &[PathBuf], &mut dyn FnMut(Entry)) -> Vec<Gap>),
     /// From a server.
     Server(for<'a> fn(&'a Opening<'a>) -> BoxFuture<'a, (Vec<Entry>, Vec<Gap>)>),
-}
-
-/// One file of a trail, opened, and inflated where it was compressed.
-pub struct File<'a> {
-    /// As reports call it.
-    pub name: &'a str,
-    /// Its bytes.
-    pub bytes: Box<dyn std::io::Read + 'a>,
 }
 
 /// How the records of a file are told apart.
