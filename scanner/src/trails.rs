@@ -176,7 +176,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![cloudtrail];
 
 impl TrailKind {
     /// The kind of that name.
