@@ -43,7 +43,10 @@ const HEAD: usize = 64;
 
 static HOLDS_RECORDS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"\A\{[ \t\r\n]*"(?:Records|Events)"[ \t\r\n]*:[ \t\r\n]*\["#).ok());
-static BEGINS_RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"\{[ \t\r\n]*"eventVersion"|\n\{"#).ok());
+/// An object whose first key is what records begin with: as AWS writes them, or sorted.
+static BEGINS_RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"\{[ \t\r\n]*"(?:eventVersion|additionalEventData|apiVersion|awsRegion|userIdentity)"|\n\{"#).ok()
+});
 
 /// Splits a text, or as much of one as is in memory.
 pub(super) struct Split<'a> {
@@ -177,6 +180,8 @@ impl<'a> Split<'a> {
 
     /// The next place where a record seems to begin.
     fn candidate(&self, from: usize) -> Option<usize> {
+        // The line end before the place shows that a record begins at it.
+        let from = if from > 0 && self.text.get(from - 1) == Some(&b'\n') { from - 1 } else { from };
         let rest = self.text.get(from..)?;
         let found = BEGINS_RECORD.as_ref()?.find(rest)?;
         Some(from + found.start() + usize::from(rest[found.start()] == b'\n'))
@@ -184,7 +189,7 @@ impl<'a> Split<'a> {
 
     /// Where to go on when no record begins in this text: what may be the first half of a beginning stays.
     fn resume(&self) -> usize {
-        if self.last { self.text.len() } else { self.text.len().saturating_sub(HEAD).max(self.at) }
+        if self.last { self.text.len() } else { self.text.len().saturating_sub(HEAD).max(self.at.saturating_sub(1)) }
     }
 
     fn salvage(&mut self) -> Piece {
@@ -206,8 +211,8 @@ impl<'a> Split<'a> {
                 Piece::Record(start..end)
             }
             Err(Unclosed::End) if next.is_none() && !self.last && self.text.len() - start < MAX_RECORD => {
-                self.at = start;
-                Piece::More(start)
+                self.at = start.saturating_sub(1);
+                Piece::More(self.at)
             }
             Err(_) => {
                 self.at = end.max(start + 1);

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::trails::{Opening, TrailConfig};
 
+mod chain;
+mod hostile;
 mod records;
+mod signed;
 mod whole;
 
 /// A config of a trail in a folder, with nothing set.
@@ -122,7 +125,14 @@ pub(super) fn record(number: u32, service: &str, name: &str, request: Value, res
 
 /// The bytes of a file of records, as CloudTrail writes it.
 pub(super) fn file(records: &[Value]) -> Vec<u8> {
-    serde_json::to_vec(&json!({ "Records": records })).unwrap()
+    let records: Vec<String> = records.iter().map(text).collect();
+    format!("{{\"Records\":[{}]}}", records.join(",")).into_bytes()
+}
+
+/// The text of a record, which begins as CloudTrail begins it.
+pub(super) fn text(record: &Value) -> String {
+    let version = r#""eventVersion":"1.11","#;
+    format!("{{{version}{}", record.to_string().replacen(version, "", 1).trim_start_matches('{'))
 }
 
 /// What an event says, in one line.

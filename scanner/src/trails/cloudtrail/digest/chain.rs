@@ -30,7 +30,7 @@ pub(super) struct Link {
 pub(super) fn verify(mut found: Vec<Found>, keys: Option<&PublicKeys>) -> Vec<Link> {
     found.sort_by(|a, b| (a.digest.digest_end_time, &a.name).cmp(&(b.digest.digest_end_time, &b.name)));
     // The same digest, found twice.
-    found.dedup_by(|a, b| a.hash == b.hash && a.digest.digest_s3_object == b.digest.digest_s3_object);
+    found.dedup_by(|a, b| a.hash == b.hash && base(&a.name) == base(&b.name));
     let signatures: Vec<Option<String>> = (0..found.len())
         .map(|at| {
             let repeated = found.get(at + 1).filter(|next| names(&next.digest, &found[at].digest));
