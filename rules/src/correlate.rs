@@ -57,6 +57,11 @@ impl Names {
         &self.needles
     }
 
+    /// The places that items lie at or are known by. For readers that have to ask for each.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        std::iter::empty()
+    }
+
     /// Whether a trail's name for a credential may be that of an item.
     pub fn may_be(&self, target: &Place) -> bool {
         let _ = target;

@@ -77,7 +77,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut counts, mut all) = (BTreeMap::<String, u64>::new(), 0);
     let mut others = Vec::new();
     let gaps = read(&opening, &paths, &mut |entry| match entry {
-        Entry::Event(event) => *counts.entry(event.target.as_str().to_owned()).or_default() += 1,
+        Entry::Event(event) => match counts.get_mut(event.target.as_str()) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(event.target.as_str().to_owned(), 1)),
+        },
         Entry::Progress { records, .. } => all += records,
         Entry::Same(..) => {}
         other => others.push(other),

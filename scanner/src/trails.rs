@@ -169,14 +169,18 @@ impl Draft {
 
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(pub mod $name;)*
+    ($($(#[$when:meta])* $name:ident),* $(,)?) => {
+        $($(#[$when])* pub mod $name;)*
         /// Every kind of trail.
-        pub static KINDS: &[&TrailKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&TrailKind] = &[$($(#[$when])* &$name::KIND),*];
     };
 }
 
-table![cloudtrail];
+table![
+    cloudtrail,
+    #[cfg(feature = "aws")]
+    cloudtrail_api,
+];
 
 impl TrailKind {
     /// The kind of that name.

@@ -23,7 +23,7 @@ pub(in crate::trails) mod record;
 mod split;
 mod structure;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
@@ -131,14 +131,10 @@ impl Trail<'_> {
 
     fn told(&mut self, path: &Path, name: &str, told: Told, events: &mut Vec<Event>) {
         let names = self.opening.names;
-        let other_names = |target: &Place| {
-            let others = told.same.iter().filter(|(_, one)| one == target).map(|(other, _)| other.clone());
-            others.collect::<Vec<_>>()
-        };
         for event in told.events {
-            let others = other_names(&event.target);
-            if names.may_be(&event.target) || others.iter().any(|other| names.may_be(other)) {
-                for other in others {
+            let others = || told.same.iter().filter(|(_, one)| *one == event.target).map(|(other, _)| other);
+            if names.may_be(&event.target) || others().any(|other| names.may_be(other)) {
+                for other in others() {
                     self.named.tell(&self.opening.config.name, other, &event.target, self.take, &mut self.gaps);
                 }
                 events.push(event);
@@ -197,7 +193,8 @@ fn display(opening: &Opening<'_>, path: &Path) -> String {
 /// The names that were told to be of one credential.
 #[derive(Default)]
 struct Named {
-    told: HashSet<(Place, Place)>,
+    /// By the ARN, or another target: its other name.
+    told: HashMap<Place, Place>,
     /// The first ARN of each name.
     first: HashMap<Place, String>,
 }
@@ -207,12 +204,19 @@ const MAX_NAMES: usize = 1 << 20;
 
 impl Named {
     /// Says that two names are of one credential, once. A name that is used in two accounts is only that of the first.
-    fn tell(&mut self, trail: &str, name: Place, target: &Place, take: &mut dyn FnMut(Entry), gaps: &mut Vec<Gap>) {
-        if name == *target || self.told.contains(&(name.clone(), target.clone())) {
+    fn tell(
+        &mut self,
+        trail: &str,
+        name: &Place,
+        target: &Place,
+        take: &mut dyn FnMut(Entry),
+        gaps: &mut Vec<Gap>,
+    ) {
+        if name == target || self.told.get(target) == Some(name) {
             return;
         }
         if self.told.len() < MAX_NAMES {
-            self.told.insert((name.clone(), target.clone()));
+            self.told.insert(target.clone(), name.clone());
         }
         let first = self.first.entry(name.clone()).or_insert_with(|| target.path());
         if names::are_apart(first, &target.path()) {
@@ -224,7 +228,7 @@ impl Named {
                 ..Gap::new(trail, GapReason::Unsupported, message)
             });
         } else {
-            take(Entry::Same(name, target.clone()));
+            take(Entry::Same(name.clone(), target.clone()));
         }
     }
 }

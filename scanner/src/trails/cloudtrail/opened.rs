@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::GzDecoder;
-use libdeflater::{Crc, Decompressor};
+use libdeflater::{Decompressor, crc32};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 4 << 20;
@@ -69,22 +69,34 @@ impl Buffers {
 
     /// Inflates a gzip file of one member.
     fn inflate_at_once(&mut self) -> Option<usize> {
-        let (_, trailer) = self.compressed.split_last_chunk::<TRAILER>()?;
+        let (rest, trailer) = self.compressed.split_last_chunk::<TRAILER>()?;
         let [c0, c1, c2, c3, s0, s1, s2, s3] = *trailer;
         let size = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
-        let is_gzip = self.compressed.starts_with(&GZIP);
-        if !is_gzip || size > AT_ONCE.min(self.compressed.len().saturating_mul(MAX_RATIO)) {
+        let deflated = after_header(rest)?;
+        if size > AT_ONCE.min(deflated.len().saturating_mul(MAX_RATIO)) {
             return None;
         }
         if self.text.len() < size {
             self.text.resize(size, 0);
         }
         let text = &mut self.text[..size];
-        let written = self.inflater.gzip_decompress(&self.compressed, text).ok()?;
+        let written = self.inflater.deflate_decompress(deflated, text).ok()?;
         // A second member, or anything else at the end, has another checksum or size.
-        let mut checksum = Crc::new();
-        checksum.update(text);
-        (written == size && checksum.sum() == u32::from_le_bytes([c0, c1, c2, c3])).then_some(size)
+        (written == size && crc32(text) == u32::from_le_bytes([c0, c1, c2, c3])).then_some(size)
+    }
+}
+
+/// What follows the header of a gzip member, if that has nothing but perhaps a name.
+///
+/// Source: RFC 1952, 2.3
+fn after_header(member: &[u8]) -> Option<&[u8]> {
+    const DEFLATE: u8 = 8;
+    const NAME: u8 = 8;
+    let [0x1f, 0x8b, DEFLATE, flags, _, _, _, _, _, _, rest @ ..] = member else { return None };
+    match *flags {
+        0 => Some(rest),
+        NAME => rest.get(memchr::memchr(0, rest)? + 1..),
+        _ => None,
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use keytrail_rules::model::{EventKind, Outcome, Place, Time};
 use memchr::memmem::Finder;
 use serde::Deserialize;
@@ -16,25 +17,36 @@ use crate::trails::{Draft, Out};
 
 mod services;
 
+/// A text of a record; only one with escapes is copied.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// What is read of a record. Of the rest nothing is kept.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
-    event_time: String,
-    event_source: String,
-    event_name: String,
-    #[serde(rename = "eventID")]
-    event_id: Option<String>,
-    #[serde(rename = "requestID")]
-    request_id: Option<String>,
-    aws_region: Option<String>,
-    recipient_account_id: Option<String>,
-    #[serde(rename = "sourceIPAddress")]
-    source_address: Option<String>,
-    user_agent: Option<String>,
-    error_code: Option<String>,
-    #[serde(default)]
-    user_identity: Value,
+struct Record<'a> {
+    #[serde(borrow)]
+    event_time: Text<'a>,
+    #[serde(borrow)]
+    event_source: Text<'a>,
+    #[serde(borrow)]
+    event_name: Text<'a>,
+    #[serde(borrow, rename = "eventID")]
+    event_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "requestID")]
+    request_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    aws_region: Option<Text<'a>>,
+    #[serde(borrow)]
+    recipient_account_id: Option<Text<'a>>,
+    #[serde(borrow, rename = "sourceIPAddress")]
+    source_address: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_agent: Option<Text<'a>>,
+    #[serde(borrow)]
+    error_code: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_identity: Option<Identity<'a>>,
     #[serde(default)]
     request_parameters: Value,
     #[serde(default)]
@@ -43,6 +55,24 @@ struct Record {
     additional_event_data: Value,
     #[serde(default)]
     service_event_details: Value,
+}
+
+/// Who made a call.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity<'a> {
+    #[serde(borrow)]
+    r#type: Option<Text<'a>>,
+    #[serde(borrow)]
+    arn: Option<Text<'a>>,
+    #[serde(borrow)]
+    invoked_by: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    principal_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    account_id: Option<Text<'a>>,
 }
 
 /// What a record may also be: an object of records, or an element of an answer of `LookupEvents`, as `aws cloudtrail
@@ -66,16 +96,26 @@ pub(in crate::trails) struct Seen {
 
 /// Reads one record, as JSON. Gives nothing but the time for what is about no credential.
 pub(in crate::trails) fn read(bytes: &[u8], out: &mut Out) -> Seen {
-    if !may_matter(bytes) {
-        out.time = time(bytes);
-        return Seen::default();
+    match time_of_no_matter(bytes) {
+        Some(time) => {
+            out.time = Some(time);
+            Seen::default()
+        }
+        None if may_matter(bytes) => read_whole(bytes, out, true),
+        None => {
+            out.time = time(bytes);
+            Seen::default()
+        }
     }
-    read_whole(bytes, out, true)
 }
 
 /// As [`read`], without looking whether the record may matter.
 pub(super) fn read_whole(bytes: &[u8], out: &mut Out, may_hold_others: bool) -> Seen {
-    match serde_json::from_slice::<Record>(bytes) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        out.broken("a record is not UTF-8");
+        return Seen::default();
+    };
+    match serde_json::from_str::<Record<'_>>(text) {
         Ok(record) => tell(&record, bytes, out),
         Err(_) if may_hold_others => read_wrapped(bytes, out),
         Err(_) => {
@@ -107,6 +147,17 @@ static TIME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"eventTime\""
 static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"eventName\""));
 static PARAMETER_CONTEXT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("PARAMETER_ARN"));
 static SECRET_CONTEXT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("SecretARN"));
+
+/// The time of a record as CloudTrail writes most of them, where it is of a service that does not matter. Before its time
+/// and its source there is only who made the call, so that no parameter of a caller can pass for them.
+fn time_of_no_matter(bytes: &[u8]) -> Option<Time> {
+    const TIME: &[u8] = br#""eventTime":"2026-02-01T00:00:00Z","#;
+    let at = SOURCE.find(bytes).filter(|_| bytes.starts_with(br#"{"eventVersion":"#))?;
+    let source = text_after(&bytes[at + "\"eventSource\"".len()..])?;
+    let before = bytes.get(at.checked_sub(TIME.len())?..at)?.strip_prefix(br#""eventTime":""#)?;
+    let time = parse_utc(before.strip_suffix(br#"","#)?)?;
+    (!may_matter_of(source, bytes)).then_some(time)
+}
 
 /// Whether a record may be about a credential, by its bytes. Says yes wherever they are spelled in an unusual way.
 fn may_matter(bytes: &[u8]) -> bool {
@@ -157,17 +208,30 @@ fn text_after(bytes: &[u8]) -> Option<&[u8]> {
 /// The time of a record, by its bytes.
 pub(super) fn time(bytes: &[u8]) -> Option<Time> {
     let at = TIME.find(bytes)?;
-    parse_time(std::str::from_utf8(text_after(&bytes[at + "\"eventTime\"".len()..])?).ok()?)
+    let text = text_after(&bytes[at + "\"eventTime\"".len()..])?;
+    parse_utc(text).or_else(|| parse_time(std::str::from_utf8(text).ok()?))
 }
 
 fn parse_time(text: &str) -> Option<Time> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }
 
+/// A time as CloudTrail writes it, `2026-02-01T00:00:00Z`; most of what is read of most records.
+fn parse_utc(text: &[u8]) -> Option<Time> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'Z'] = *text else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u32, |number, digit| Some(number * 10 + char::from(*digit).to_digit(10)?))
+    };
+    let date = NaiveDate::from_ymd_opt(number(&[y0, y1, y2, y3])?.cast_signed(), number(&[m0, m1])?, number(&[d0, d1])?);
+    Some(date?.and_hms_opt(number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?)?.and_utc())
+}
+
 /// What a record says.
-fn tell(record: &Record, bytes: &[u8], out: &mut Out) -> Seen {
-    let mut seen = Seen { account: record.recipient_account_id.clone(), unattributable: 0 };
-    let Some(time) = parse_time(&record.event_time) else {
+fn tell(record: &Record<'_>, bytes: &[u8], out: &mut Out) -> Seen {
+    let mut seen = Seen { account: shown(&record.recipient_account_id).map(str::to_owned), unattributable: 0 };
+    let Some(time) = parse_time(&record.event_time.0) else {
         out.broken("the time of a record is not a time");
         return seen;
     };
@@ -178,8 +242,8 @@ fn tell(record: &Record, bytes: &[u8], out: &mut Out) -> Seen {
         seen.unattributable = u64::from(outcome == Outcome::Throttled && record.request_parameters.is_null());
         return seen;
     }
-    let id: Arc<str> = match &record.event_id {
-        Some(id) => id.as_str().into(),
+    let id: Arc<str> = match shown(&record.event_id) {
+        Some(id) => id.into(),
         None => digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
     };
     for Told { kind, target, version, same, details } in told {
@@ -187,7 +251,7 @@ fn tell(record: &Record, bytes: &[u8], out: &mut Out) -> Seen {
         draft.outcome = record.outcome();
         draft.version = version;
         draft.actor = record.actor();
-        draft.run = record.user_agent.as_deref().and_then(names::run).map(str::to_owned);
+        draft.run = shown(&record.user_agent).and_then(names::run).map(str::to_owned);
         draft.details = record.details();
         draft.details.extend(details);
         out.same.extend(same.map(|other| (other, draft.target.clone())));
@@ -206,9 +270,9 @@ struct Told {
     details: Vec<(&'static str, String)>,
 }
 
-impl Record {
+impl Record<'_> {
     fn outcome(&self) -> Outcome {
-        match self.error_code.as_deref() {
+        match shown(&self.error_code) {
             None | Some("") => Outcome::Done,
             // Source: <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html> and those of
             // the other services.
@@ -228,22 +292,28 @@ impl Record {
 
     /// The ARN, with the session of a role; a service's name; else what there is.
     fn actor(&self) -> Option<String> {
-        let of = |key: &str| text(&self.user_identity, &[key]).filter(|text| !text.is_empty());
-        let first = ["arn", "invokedBy", "userName", "principalId", "accountId", "type"];
-        first.into_iter().find_map(of).map(str::to_owned)
+        let Identity { r#type, arn, invoked_by, user_name, principal_id, account_id } = self.user_identity.as_ref()?;
+        let all = [arn, invoked_by, user_name, principal_id, account_id, r#type].into_iter().flatten();
+        all.map(|Text(text)| text).find(|text| !text.is_empty()).map(|text| text.clone().into_owned())
     }
 
     fn details(&self) -> Vec<(&'static str, String)> {
-        let via = text(&self.user_identity, &["invokedBy"]).filter(|_| self.user_identity.get("arn").is_some());
+        let on_behalf = self.user_identity.as_ref().filter(|identity| identity.arn.is_some());
+        let via = on_behalf.and_then(|identity| shown(&identity.invoked_by));
         let all = [
-            ("account", self.recipient_account_id.as_deref()),
-            ("region", self.aws_region.as_deref()),
-            ("address", self.source_address.as_deref()),
+            ("account", shown(&self.recipient_account_id)),
+            ("region", shown(&self.aws_region)),
+            ("address", shown(&self.source_address)),
             ("via", via),
-            ("error", self.error_code.as_deref()),
+            ("error", shown(&self.error_code)),
         ];
         all.into_iter().filter_map(|(key, value)| Some((key, value?.to_owned()))).collect()
     }
+}
+
+/// A text that may be there.
+fn shown<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {
+    text.as_ref().map(|Text(text)| &**text)
 }
 
 /// A text within objects, by the first of the keys that is there.

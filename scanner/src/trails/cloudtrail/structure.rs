@@ -55,7 +55,7 @@ impl<'a> Structure<'a> {
         let mut depth = 0;
         let (mut inside, mut escape) = (0, false);
         for block in start / BLOCK..end.min(self.text.len()).div_ceil(BLOCK) {
-            let of = self.block(block);
+            let of = *self.block(block);
             let mut quotes = of[QUOTE] & keep;
             let backslashes = of[BACKSLASH] & keep;
             if backslashes != 0 || escape {
@@ -84,7 +84,7 @@ impl<'a> Structure<'a> {
         Err(Unclosed::End)
     }
 
-    fn block(&mut self, block: usize) -> [u64; SETS.len()] {
+    fn block(&mut self, block: usize) -> &[u64; SETS.len()] {
         let page = block / PAGE;
         if page != self.page {
             let start = page * PAGE * BLOCK;
@@ -92,7 +92,7 @@ impl<'a> Structure<'a> {
             masks(&self.text[start..end], &SETS, &mut self.masks[..]);
             self.page = page;
         }
-        self.masks[block % PAGE]
+        &self.masks[block % PAGE]
     }
 }
 

@@ -3,7 +3,7 @@
 use keytrail_rules::model::{EventKind, Place};
 use serde_json::Value;
 
-use super::{Record, Told, text};
+use super::{Record, Told, shown, text};
 use crate::trails::cloudtrail::names;
 
 /// The calls to KMS that mean something where their context names a credential.
@@ -25,8 +25,8 @@ pub(super) const RDS: &[&[u8]] = &[b"ModifyDBInstance", b"ModifyDBCluster"];
 pub(super) const ELASTICACHE: &[&[u8]] = &[b"ModifyReplicationGroup"];
 
 /// What a record says of credentials; nothing where it is about none, or does not say which.
-pub(super) fn tell(record: &Record) -> Vec<Told> {
-    match record.event_source.strip_suffix(".amazonaws.com") {
+pub(super) fn tell(record: &Record<'_>) -> Vec<Told> {
+    match record.event_source.0.strip_suffix(".amazonaws.com") {
         Some("secretsmanager") => secrets_manager(record),
         Some("ssm") => parameters(record),
         Some("kms") => kms(record),
@@ -55,14 +55,14 @@ impl Told {
 /// The spellings of the key that holds an ARN; records before February 2024 have `aRN`.
 const ARN: [&str; 3] = ["arn", "aRN", "ARN"];
 
-fn secrets_manager(record: &Record) -> Vec<Told> {
+fn secrets_manager(record: &Record<'_>) -> Vec<Told> {
     let request = &record.request_parameters;
-    if record.event_name == "BatchGetSecretValue" {
+    if record.event_name.0 == "BatchGetSecretValue" {
         return texts(&request["secretIdList"]).map(|id| of_secret(EventKind::Read, id, None)).collect();
     }
     let Some(kind) = meaning_of_secret_call(record) else { return Vec::new() };
     let Some((target, same, version_of_rotation)) = secret(record) else { return Vec::new() };
-    let version = match record.event_name.as_str() {
+    let version = match &*record.event_name.0 {
         "UpdateSecretVersionStage" => text(request, &["moveToVersionId"]),
         "GetSecretValue" => text(request, &["versionId"]),
         _ => text(request, &["clientRequestToken"])
@@ -77,10 +77,10 @@ fn secrets_manager(record: &Record) -> Vec<Told> {
     vec![told.version(version).detail("stage", stage).detail("removed-from", removed)]
 }
 
-fn meaning_of_secret_call(record: &Record) -> Option<EventKind> {
+fn meaning_of_secret_call(record: &Record<'_>) -> Option<EventKind> {
     let request = &record.request_parameters;
     let has = |key: &str| request.get(key).is_some_and(|value| !value.is_null());
-    Some(match record.event_name.as_str() {
+    Some(match &*record.event_name.0 {
         "PutSecretValue" => EventKind::Written,
         // Both may also change nothing but the description; KMS tells.
         "UpdateSecret" | "CreateSecret" => EventKind::MaybeWritten,
@@ -104,9 +104,9 @@ fn meaning_of_secret_call(record: &Record) -> Option<EventKind> {
 
 /// The secret of a record: its place, by ARN where the record shows it, the other name that it shows, and the version in
 /// the id of a rotation.
-fn secret(record: &Record) -> Option<(Place, Option<Place>, Option<&str>)> {
+fn secret<'a>(record: &'a Record<'_>) -> Option<(Place, Option<Place>, Option<&'a str>)> {
     let (arn_of_rotation, version) =
-        record.request_id.as_deref().and_then(names::rotation).map_or((None, None), |(arn, id)| (Some(arn), Some(id)));
+        shown(&record.request_id).and_then(names::rotation).map_or((None, None), |(arn, id)| (Some(arn), Some(id)));
     let of_response = text(&record.response_elements, &ARN);
     let of_event = text(&record.additional_event_data, &["SecretId", "secretId"])
         .or_else(|| text(&record.additional_event_data, &ARN))
@@ -130,9 +130,9 @@ fn of_secret(kind: EventKind, id: &str, name: Option<&str>) -> Told {
     Told { same, ..Told::new(kind, names::secret(id)) }
 }
 
-fn parameters(record: &Record) -> Vec<Told> {
+fn parameters(record: &Record<'_>) -> Vec<Told> {
     let request = &record.request_parameters;
-    let kind = match record.event_name.as_str() {
+    let kind = match &*record.event_name.0 {
         "PutParameter" => EventKind::Written,
         "GetParameter" | "GetParameters" | "GetParametersByPath" => EventKind::Read,
         "DeleteParameter" | "DeleteParameters" => EventKind::Destroyed,
@@ -161,8 +161,8 @@ fn of_parameter(kind: EventKind, id: &str) -> Told {
     Told { same, ..Told::new(kind, target) }.version(selector)
 }
 
-fn kms(record: &Record) -> Vec<Told> {
-    let kind = match record.event_name.as_str() {
+fn kms(record: &Record<'_>) -> Vec<Told> {
+    let kind = match &*record.event_name.0 {
         "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" | "Encrypt" => EventKind::Encrypted,
         "Decrypt" => EventKind::Read,
         _ => return Vec::new(),
@@ -176,10 +176,10 @@ fn kms(record: &Record) -> Vec<Told> {
     of_secret.into_iter().chain(of_parameter).collect()
 }
 
-fn access_keys(record: &Record) -> Vec<Told> {
+fn access_keys(record: &Record<'_>) -> Vec<Told> {
     let request = &record.request_parameters;
     let created = &record.response_elements["accessKey"];
-    let kind = match record.event_name.as_str() {
+    let kind = match &*record.event_name.0 {
         "CreateAccessKey" => EventKind::Issued,
         "UpdateAccessKey" if text(request, &["status"]) == Some("Inactive") => EventKind::Revoked,
         "DeleteAccessKey" => EventKind::Revoked,
@@ -189,16 +189,16 @@ fn access_keys(record: &Record) -> Vec<Told> {
     // Who names no user means itself.
     let user = text(request, &["userName"])
         .or_else(|| text(created, &["userName"]))
-        .or_else(|| text(&record.user_identity, &["userName"]));
+        .or_else(|| shown(&record.user_identity.as_ref()?.user_name));
     let of_user = user.map(|user| format!("user/{user}"));
     let of_key = key.map(|key| format!("access-key/{key}"));
     let targets = of_user.into_iter().chain(of_key);
     targets.map(|path| Told::new(kind, Place::of_path("aws-iam", &path)).version(key)).collect()
 }
 
-fn databases(record: &Record) -> Option<Told> {
+fn databases(record: &Record<'_>) -> Option<Told> {
     let request = &record.request_parameters;
-    let path = match record.event_name.as_str() {
+    let path = match &*record.event_name.0 {
         "ModifyDBInstance" => format!("db/{}", text(request, &["dBInstanceIdentifier", "dbInstanceIdentifier"])?),
         "ModifyDBCluster" => format!("cluster/{}", text(request, &["dBClusterIdentifier", "dbClusterIdentifier"])?),
         _ => return None,
@@ -213,10 +213,10 @@ fn databases(record: &Record) -> Option<Told> {
 /// `ROTATE` adds a token beside the old one, `SET` leaves only the new one, `DELETE` none.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html>
-fn replication_groups(record: &Record) -> Option<Told> {
+fn replication_groups(record: &Record<'_>) -> Option<Told> {
     let request = &record.request_parameters;
     let strategy =
-        text(request, &["authTokenUpdateStrategy"]).filter(|_| record.event_name == "ModifyReplicationGroup")?;
+        text(request, &["authTokenUpdateStrategy"]).filter(|_| record.event_name.0 == "ModifyReplicationGroup")?;
     let kind = if strategy == "ROTATE" { EventKind::Issued } else { EventKind::Revoked };
     let path = format!("group/{}", text(request, &["replicationGroupId"])?);
     Some(Told::new(kind, Place::of_path("aws-elasticache", &path)).detail("strategy", Some(strategy)))
