@@ -32,8 +32,8 @@ use keytrail_rules::model::{Entry, Event, Gap, GapReason, Hole, Location, Place,
 use digest::Digests;
 use layout::Sort;
 use log::Told;
-#[cfg(test)]
-use log::event;
+#[cfg(any(test, feature = "aws"))]
+pub(in crate::trails) use log::event;
 use opened::Buffers;
 
 use super::{Opening, Reads, TrailKind};
@@ -114,9 +114,10 @@ impl Trail<'_> {
                 return log::Seen::default();
             }
         };
+        let folder = layout::account(path);
         let mut events = Vec::new();
         let seen = log::read(opened, &name, self.opening.trail, expected, &mut |told| {
-            self.told(path, &name, told, &mut events);
+            self.told(folder, &name, told, &mut events);
             if events.len() >= SORTED_AT_ONCE {
                 self.emit(&mut events);
             }
@@ -129,7 +130,7 @@ impl Trail<'_> {
         seen
     }
 
-    fn told(&mut self, path: &Path, name: &str, told: Told, events: &mut Vec<Event>) {
+    fn told(&mut self, folder: Option<&str>, name: &str, told: Told, events: &mut Vec<Event>) {
         let names = self.opening.names;
         for event in told.events {
             let others = || told.same.iter().filter(|(_, one)| *one == event.target).map(|(other, _)| other);
@@ -140,7 +141,7 @@ impl Trail<'_> {
                 events.push(event);
             }
         }
-        if let (Some(folder), Some(account)) = (layout::account(path), told.account)
+        if let (Some(folder), Some(account)) = (folder, told.account)
             && folder != account
         {
             self.foreign.entry((folder.to_owned(), account)).or_insert_with(|| (name.to_owned(), 0)).1 += 1;

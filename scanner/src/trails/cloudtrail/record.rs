@@ -96,17 +96,12 @@ pub(in crate::trails) struct Seen {
 
 /// Reads one record, as JSON. Gives nothing but the time for what is about no credential.
 pub(in crate::trails) fn read(bytes: &[u8], out: &mut Out) -> Seen {
-    match time_of_no_matter(bytes) {
-        Some(time) => {
-            out.time = Some(time);
-            Seen::default()
-        }
-        None if may_matter(bytes) => read_whole(bytes, out, true),
-        None => {
-            out.time = time(bytes);
-            Seen::default()
-        }
+    let (may_matter, source) = look(bytes);
+    if may_matter {
+        return read_whole(bytes, out, true);
     }
+    out.time = time_before(bytes, source).or_else(|| time(bytes));
+    Seen::default()
 }
 
 /// As [`read`], without looking whether the record may matter.
@@ -148,27 +143,25 @@ static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"eventName\""
 static PARAMETER_CONTEXT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("PARAMETER_ARN"));
 static SECRET_CONTEXT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("SecretARN"));
 
-/// The time of a record as CloudTrail writes most of them, where it is of a service that does not matter. Before its time
-/// and its source there is only who made the call, so that no parameter of a caller can pass for them.
-fn time_of_no_matter(bytes: &[u8]) -> Option<Time> {
-    const TIME: &[u8] = br#""eventTime":"2026-02-01T00:00:00Z","#;
-    let at = SOURCE.find(bytes).filter(|_| bytes.starts_with(br#"{"eventVersion":"#))?;
-    let source = text_after(&bytes[at + "\"eventSource\"".len()..])?;
-    let before = bytes.get(at.checked_sub(TIME.len())?..at)?.strip_prefix(br#""eventTime":""#)?;
-    let time = parse_utc(before.strip_suffix(br#"","#)?)?;
-    (!may_matter_of(source, bytes)).then_some(time)
-}
-
-/// Whether a record may be about a credential, by its bytes. Says yes wherever they are spelled in an unusual way.
-fn may_matter(bytes: &[u8]) -> bool {
-    let mut plain = false;
+/// Whether a record may be about a credential, by its bytes, and where the first `eventSource` is. Says yes wherever
+/// they are spelled in an unusual way.
+fn look(bytes: &[u8]) -> (bool, usize) {
+    let mut first = None;
     for at in SOURCE.find_iter(bytes) {
+        first = first.or(Some(at));
         match text_after(&bytes[at + "\"eventSource\"".len()..]) {
-            Some(source) if !may_matter_of(source, bytes) => plain = true,
-            _ => return true,
+            Some(source) if !may_matter_of(source, bytes) => {}
+            _ => return (true, at),
         }
     }
-    !plain
+    (first.is_none(), first.unwrap_or(0))
+}
+
+/// The time of a record, where it is right before the `eventSource`, as CloudTrail writes it.
+fn time_before(bytes: &[u8], source: usize) -> Option<Time> {
+    let member = br#""eventTime":"2026-02-01T00:00:00Z","#.len();
+    let before = bytes.get(source.checked_sub(member)?..source)?.strip_prefix(br#""eventTime":""#)?;
+    parse_utc(before.strip_suffix(br#"","#)?)
 }
 
 /// Whether a record of a service may matter.

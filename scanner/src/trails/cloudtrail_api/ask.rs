@@ -131,13 +131,12 @@ impl<'a> Asking<'a> {
         self.answers.records += 1;
         let sha256 = digest(&SHA256, text.as_bytes()).as_ref().try_into().unwrap_or_default();
         let raw = Raw { source: self.source.clone(), offset: 0, length: text.len() as u64, line: 0, sha256 };
-        let others = |target: &Place| out.same.iter().filter(|(_, one)| one == target).map(|(other, _)| other.clone());
+        let names = self.opening.names;
         for draft in out.events {
-            let other_names: Vec<Place> = others(&draft.target).collect();
-            let names = self.opening.names;
-            if names.may_be(&draft.target) || other_names.iter().any(|other| names.may_be(other)) {
-                let target = draft.target.clone();
-                self.answers.same.extend(other_names.into_iter().map(|other| (other, target.clone())));
+            let of_target = out.same.iter().filter(|(_, target)| *target == draft.target);
+            let same: Vec<(Place, Place)> = of_target.cloned().collect();
+            if names.may_be(&draft.target) || same.iter().any(|(other, _)| names.may_be(other)) {
+                self.answers.same.extend(same);
                 self.answers.events.push(event(draft, self.opening.trail, raw.clone()));
             }
         }
