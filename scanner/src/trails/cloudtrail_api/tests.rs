@@ -108,7 +108,7 @@ fn tokens(given: &Given) -> Vec<&str> {
     given.events.iter().filter_map(|event| event.version.as_deref()).collect()
 }
 
-const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+const TARGET: &str = "CloudTrail_20131101.LookupEvents";
 
 /// What a query for a resource of that name sends.
 fn asks(value: &str) -> Value {
