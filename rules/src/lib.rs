@@ -21,7 +21,7 @@ pub mod policy;
 pub mod report;
 pub mod search;
 pub mod searcher;
-mod simd;
+pub mod simd;
 pub mod text;
 pub mod value;
 

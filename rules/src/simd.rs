@@ -6,6 +6,7 @@ mod masks;
 
 use std::ops::Range;
 
+pub use masks::{BLOCK, Set, masks};
 pub(crate) use masks::*;
 
 /// Bytes of a group.

@@ -4,6 +4,7 @@
 //! compressed, and what to say of bytes that are no record, is the same for all of them.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -58,14 +59,16 @@ pub enum Reads {
         /// Makes what reads them: one for all files of the trail, in the order of their times.
         parser: for<'a> fn(&'a Opening<'a>) -> Box<dyn Parser + 'a>,
     },
-    /// From files whose records only the kind itself can find.
-    Files(ReadFile),
+    /// From files whose records only the kind itself can find, or that show only together whether they are whole. It is
+    /// given every file of the trail as it lies there, sorted by path (`-` is standard input), and opens, inflates and
+    /// orders them itself.
+    Tree(ReadTree),
     /// From a server.
     Server(for<'a> fn(&'a Opening<'a>) -> BoxFuture<'a, Answer>),
 }
 
-/// Reads a file, of which the kind itself finds the records, and gives what could not be read.
-pub type ReadFile = for<'a> fn(&'a Opening<'a>, File<'a>, &mut dyn FnMut(Entry)) -> Vec<Gap>;
+/// Reads the files of a trail, of which the kind itself finds the records, and gives what could not be read.
+pub type ReadTree = for<'a> fn(&'a Opening<'a>, &[PathBuf], &mut dyn FnMut(Entry)) -> Vec<Gap>;
 
 /// What a server answered, and what it did not.
 pub type Answer = (Vec<Entry>, Vec<Gap>);
@@ -234,8 +237,13 @@ macro_rules! table {
 }
 
 table![
+    #[cfg(feature = "aws")]
+    cloudtrail_api,
+    #[cfg(feature = "kubernetes")]
+    workload_runs_kube,
     auth0_log,
     azure_key_vault,
+    cloudtrail,
     entra_audit,
     gcp_audit,
     github_audit,
@@ -249,8 +257,6 @@ table![
     postgres_state,
     vault_audit,
     workload_runs,
-    #[cfg(feature = "kubernetes")]
-    workload_runs_kube,
     workload_runs_sql,
 ];
 

@@ -92,20 +92,6 @@ impl Kubernetes {
     pub(crate) fn audit_log(&self) -> PathBuf {
         self.folder.path().join("audit.log")
     }
-
-    /// A file that logs a client in.
-    pub(crate) fn kubeconfig(&self) -> PathBuf {
-        let path = self.folder.path().join("kubeconfig");
-        let address = &self.address;
-        let text = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-             clusters: [{{name: test, cluster: {{server: '{address}', insecure-skip-tls-verify: true}}}}]\n\
-             users: [{{name: admin, user: {{token: '{TOKEN}'}}}}]\n\
-             contexts: [{{name: test, context: {{cluster: test, user: admin}}}}]\n"
-        );
-        fs::write(&path, text).expect("a file");
-        path
-    }
 }
 
 impl Drop for Kubernetes {

@@ -122,6 +122,11 @@ impl Names {
         self.needles = kept.into_iter().collect();
     }
 
+    /// The places that items lie at or are known by. For readers that have to ask for each.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.items.iter().flat_map(|item| item.places.iter().chain(&item.known_as))
+    }
+
     /// Texts of which a record about an item of the inventory holds at least one, byte for byte: the last part of a path,
     /// the name of a role, a key in the spellings `DB_PASSWORD`, `db_password`, `DB-PASSWORD` and `db-password`, and as
     /// its sources write it. For readers that look before they parse.

@@ -1,5 +1,6 @@
 //! Reads trails on threads of their own, each as far ahead as a few batches of entries.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
@@ -9,7 +10,7 @@ use keytrail_rules::model::{Entry, Gap, Hole, Time};
 use super::files::{Files, Found};
 use super::framing::{Piece, Records};
 use super::records::Reading;
-use super::{Continue, File, Framing, Opening, Out, Parser, ReadFile, Reads, TrailKind};
+use super::{Continue, File, Framing, Opening, Out, Parser, ReadTree, Reads, TrailKind};
 
 /// Entries are handed over in batches of so many.
 const BATCH: usize = 256;
@@ -85,12 +86,8 @@ pub fn read_source(
             }
             reading.gaps
         }
-        Reads::Files(read) => {
-            let mut gaps = Vec::new();
-            let _ = read_file(read, opening, source, on_entry, &mut gaps);
-            gaps
-        }
-        Reads::Server(_) => Vec::new(),
+        // Neither has a source of which it could be told the bytes.
+        Reads::Tree(_) | Reads::Server(_) => Vec::new(),
     }
 }
 
@@ -124,7 +121,11 @@ fn read_into(
             gaps.append(&mut reading.gaps);
             flow
         }
-        Reads::Files(read) => read_files(*read, opening, files.found, on_entry, gaps),
+        Reads::Tree(read) => {
+            let paths: Vec<PathBuf> =
+                files.found.into_iter().map(|file| file.path.unwrap_or_else(|| PathBuf::from("-"))).collect();
+            read_tree(*read, opening, &paths, on_entry, gaps)
+        }
         Reads::Server(_) => Continue::Continue(()),
     }
 }
@@ -147,35 +148,16 @@ fn read_records(
     reading.end(on_entry)
 }
 
-fn read_files(
-    read: ReadFile,
+fn read_tree(
+    read: ReadTree,
     opening: &Opening<'_>,
-    found: Vec<Found>,
-    on_entry: &mut dyn FnMut(Entry) -> Continue,
-    gaps: &mut Vec<Gap>,
-) -> Continue {
-    for file in found {
-        match file.open() {
-            Ok(bytes) => read_file(read, opening, File { name: &file.name, bytes }, on_entry, gaps)?,
-            Err(gap) => {
-                on_entry(Entry::Hole(unread(&gap)))?;
-                gaps.push(gap);
-            }
-        }
-    }
-    Continue::Continue(())
-}
-
-fn read_file(
-    read: ReadFile,
-    opening: &Opening<'_>,
-    file: File<'_>,
+    paths: &[PathBuf],
     on_entry: &mut dyn FnMut(Entry) -> Continue,
     gaps: &mut Vec<Gap>,
 ) -> Continue {
     let mut flow = Continue::Continue(());
     let mut has_hole = false;
-    let found = read(opening, file, &mut |entry| {
+    let found = read(opening, paths, &mut |entry| {
         has_hole |= matches!(entry, Entry::Hole(_));
         if flow.is_continue() {
             flow = on_entry(entry);
