@@ -62,7 +62,7 @@ impl Estate {
     /// Writes the config, with the tables of the trails at hand, and the logs of its own.
     fn write(&self, tables: &str) {
         let path = self.folder.path();
-        let (from, to) = (self.started, self.as_of());
+        let (from, to) = (self.started - TimeDelta::days(3), self.as_of());
         let covers = format!("covers = [\"{}\", \"{}\"]", rfc3339(from), rfc3339(to));
         let config = format!(
             "{tables}\n\

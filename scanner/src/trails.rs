@@ -30,6 +30,9 @@ pub use config::TrailConfig;
 pub use scan::in_scan;
 pub use stream::read_source;
 
+/// How far clocks are taken to be apart, unless the config says otherwise: many logs round to the second.
+const SKEW: TimeDelta = TimeDelta::seconds(1);
+
 /// Whether to read on.
 pub type Continue = ControlFlow<()>;
 
@@ -279,7 +282,7 @@ impl TrailKind {
             watches,
             consumer: config.consumer.as_deref().map(Arc::from),
             delay: self.delay(config),
-            skew: config.skew.and_then(|skew| TimeDelta::from_std(skew).ok()).unwrap_or_else(TimeDelta::zero),
+            skew: config.skew.and_then(|skew| TimeDelta::from_std(skew).ok()).unwrap_or(SKEW),
         }
     }
 

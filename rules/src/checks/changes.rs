@@ -52,7 +52,8 @@ pub(super) fn the_change(rotation: &Rotation) -> Option<&EventReport> {
 fn is_change(event: &EventReport) -> bool {
     let kind = matches!(
         event.kind,
-        EventKind::Written
+        EventKind::Created
+            | EventKind::Written
             | EventKind::MaybeWritten
             | EventKind::Encrypted
             | EventKind::Promoted

@@ -1,13 +1,13 @@
 //! Which events prove that the value of an item changed.
 #![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
 
 use super::Setup;
 use super::coverage::later;
-use super::gather::Gathered;
+use super::gather::{Gathered, PathWrites, is_write};
 use super::names::canonical;
 use crate::inventory::Item;
 use crate::model::{Event, EventKind, Place, Time, VersionState, VersionValue};
@@ -79,7 +79,7 @@ impl<'a> Comparisons<'a> {
         for (at, kept) in (0..).zip(&gathered.kept) {
             let event = &kept.event;
             match event.kind {
-                EventKind::Written | EventKind::MaybeWritten => {
+                EventKind::Created | EventKind::Written | EventKind::MaybeWritten => {
                     records.entry((event.trail, &event.id, event.target.whole_path())).or_default().push(at);
                 }
                 EventKind::Requested => {
@@ -180,6 +180,16 @@ impl<'a> Comparisons<'a> {
         })
     }
 
+    /// Whether something tells of the thing before a record that says that it was made: then it was made anew.
+    fn existed(&self, item: u32, at: u32) -> bool {
+        use EventKind::{AutoRotated, Created, Destroyed, Issued, MaybeWritten, State, Written};
+        let made = &self.gathered.kept[at as usize].event;
+        let events = self.gathered.of_item[item as usize].iter().map(|at| &self.gathered.kept[*at as usize].event);
+        events
+            .filter(|one| matches!(one.kind, Created | Written | MaybeWritten | AutoRotated | Issued | State | Destroyed))
+            .any(|one| one.time < made.time && one.id != made.id && slot(&one.target) == slot(&made.target))
+    }
+
     /// What may have changed an item, by time.
     pub(super) fn anchors(&self, item: u32, runs: &BTreeSet<&str>) -> Vec<Anchor> {
         let mut anchors: Vec<Anchor> = Vec::new();
@@ -187,7 +197,8 @@ impl<'a> Comparisons<'a> {
             let event = &self.gathered.kept[*at as usize].event;
             let compared = self.compare(item, *at);
             let nature = match event.kind {
-                EventKind::Written => self.nature(item, *at),
+                EventKind::Created if !self.existed(item, *at) => self.nature(item, *at).map(|_| Nature::Maybe),
+                EventKind::Created | EventKind::Written => self.nature(item, *at),
                 EventKind::MaybeWritten => match (compared, event.version.as_deref()) {
                     (Compared::Untouched, _) => None,
                     (Compared::New | Compared::Back, _) => Some(Nature::Changed),
@@ -229,47 +240,30 @@ impl<'a> Comparisons<'a> {
         let mut found = Vec::new();
         for copy in one.copies.iter().filter(|copy| !copy.history.versions.is_empty()) {
             let path = copy.place.whole_path();
-            let written: BTreeMap<&str, Time> = self.written(item, &path).collect();
-            let times: BTreeSet<Time> = written.values().copied().chain(self.unversioned(item, &path)).collect();
+            let none = PathWrites::default();
+            let written = self.gathered.path_writes.get(&path).unwrap_or(&none);
             let alone = self.gathered.names.sharing(&path) <= 1;
             for version in &copy.history.versions {
                 let near = TimeDelta::seconds(2) + self.max_skew() * 2;
                 let (from, to) = (later(version.created_at, -near), later(version.created_at, near));
                 let number = version.number.to_string();
-                if written.contains_key(number.as_str()) || times.range(from..=to).next().is_some() {
+                if written.versions.contains(&number) || written.times.range(from..=to).next().is_some() {
                     continue;
                 }
                 let all = copy.history.versions.iter().map(|version| (version.number, &version.value));
                 let compared = compare_version(all, version.number);
-                let first = version.number == 1 && matches!(version.value, VersionValue::Read(_));
                 let unread = matches!(version.value, VersionValue::Unread) || version.state != VersionState::Live;
                 let changed = match compared {
                     Some(Compared::New | Compared::Back) => true,
                     Some(_) => false,
-                    None => first || (unread && alone),
+                    // A first value replaces none.
+                    None => unread && alone && version.number > 1,
                 };
                 let back = compared == Some(Compared::Back);
                 found.push(Unexplained { place: path.clone(), number, time: version.created_at, changed, back });
             }
         }
         found
-    }
-
-    fn written(&self, item: u32, path: &Place) -> impl Iterator<Item = (&str, Time)> {
-        self.writes(item, path).filter_map(|event| Some((event.version.as_deref()?, event.time)))
-    }
-
-    fn unversioned(&self, item: u32, path: &Place) -> impl Iterator<Item = Time> {
-        self.writes(item, path).filter(|event| event.version.is_none()).map(|event| event.time)
-    }
-
-    fn writes(&self, item: u32, path: &Place) -> impl Iterator<Item = &Event> {
-        let path = path.clone();
-        let events = self.gathered.of_item[item as usize].iter().map(|at| &*self.gathered.kept[*at as usize].event);
-        events.filter(move |event| {
-            matches!(event.kind, EventKind::Written | EventKind::MaybeWritten | EventKind::AutoRotated)
-                && event.target.whole_path() == path
-        })
     }
 
     fn max_skew(&self) -> TimeDelta {
@@ -320,7 +314,7 @@ fn compare_version<'a>(versions: impl Iterator<Item = (u64, &'a VersionValue)>, 
 fn by_marks(gathered: &Gathered<'_>) -> HashMap<u32, Compared> {
     let mut chains: HashMap<(&Place, &str), Vec<u32>> = HashMap::new();
     for (at, kept) in (0..).zip(&gathered.kept) {
-        let writes = matches!(kept.event.kind, EventKind::Written | EventKind::MaybeWritten | EventKind::State);
+        let writes = is_write(kept.event.kind) || kept.event.kind == EventKind::State;
         if let Some(value) = kept.event.value.as_ref().filter(|_| writes) {
             chains.entry((&kept.event.target, &value.scope)).or_default().push(at);
         }

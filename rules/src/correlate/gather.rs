@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::floods::{ANYBODY, Ends, LoadKey, Loads, Reads, Recent, hash};
 use super::names::{Named, Resolver};
 use super::{Names, Setup, Stream};
-use crate::model::{Covered, Entry, Event, EventKind, Hole, Outcome, Time, VersionValue};
+use crate::model::{Covered, Entry, Event, EventKind, Hole, Outcome, Place, Time, VersionValue};
 
 /// Events of names that no trail has united with an item yet, at most.
 const MAX_UNKNOWN: usize = 4096;
@@ -23,6 +23,14 @@ pub(super) struct Kept {
     pub(super) event: Box<Event>,
     /// The items that it is about, sorted.
     pub(super) items: Vec<u32>,
+}
+
+/// The writes of a path, whichever of its keys they speak of.
+#[derive(Default)]
+pub(super) struct PathWrites {
+    pub(super) versions: BTreeSet<String>,
+    /// When, for those that name no version, and for those that do.
+    pub(super) times: BTreeSet<Time>,
 }
 
 /// What is known of a trail itself.
@@ -42,6 +50,8 @@ pub(super) struct TrailState {
 pub(super) struct Gathered<'a> {
     pub(super) names: &'a Names,
     pub(super) kept: Vec<Kept>,
+    /// The writes of each path that holds an item.
+    pub(super) path_writes: HashMap<Place, PathWrites>,
     /// The events of each item, by their places in `kept`.
     pub(super) of_item: Vec<Vec<u32>>,
     pub(super) loads: Loads,
@@ -85,6 +95,7 @@ pub(super) fn gather<'a>(setup: &'a Setup<'a>, names: &'a Names, streams: Vec<St
     let out = Gathered {
         names,
         kept: Vec::new(),
+        path_writes: HashMap::new(),
         of_item: vec![Vec::new(); count],
         loads: Loads::new(count, window, skew.num_milliseconds().saturating_mul(2)),
         reads: Reads::default(),
@@ -193,6 +204,14 @@ impl<'a> Gathering<'a> {
     }
 
     fn event(&mut self, event: Box<Event>) {
+        if event.outcome == Outcome::Done && (is_write(event.kind) || event.kind == EventKind::AutoRotated) {
+            let path = event.target.whole_path();
+            if self.out.names.sharing(&path) > 0 {
+                let writes = self.out.path_writes.entry(path).or_default();
+                writes.versions.extend(event.version.clone());
+                writes.times.insert(event.time);
+            }
+        }
         let mut found = std::mem::take(&mut self.found);
         self.resolver.find(&event, &mut found);
         if found.is_empty() {
@@ -339,8 +358,13 @@ fn is_lasting(kind: EventKind) -> bool {
     matches!(kind, AutoRotationFailed | AutoRotationOff | AutoRotationOn)
 }
 
+/// Whether a store was written.
+pub(super) fn is_write(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Created | EventKind::Written | EventKind::MaybeWritten)
+}
+
 /// Whether it may be that a value changed then.
 fn may_be_change(kind: EventKind) -> bool {
-    use EventKind::{AutoRotated, Encrypted, Issued, MaybeWritten, Promoted, State, Written};
-    matches!(kind, Written | MaybeWritten | Encrypted | Promoted | Issued | AutoRotated | State)
+    use EventKind::{AutoRotated, Created, Encrypted, Issued, MaybeWritten, Promoted, State, Written};
+    matches!(kind, Created | Written | MaybeWritten | Encrypted | Promoted | Issued | AutoRotated | State)
 }

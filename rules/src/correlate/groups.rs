@@ -107,7 +107,7 @@ impl Change {
         let first = |kinds: &[EventKind]| {
             anchors.iter().filter(|anchor| kinds.contains(&anchor.kind)).map(|anchor| anchor.time).min()
         };
-        let time = first(&[EventKind::Written, EventKind::MaybeWritten, EventKind::AutoRotated])
+        let time = first(&[EventKind::Created, EventKind::Written, EventKind::MaybeWritten, EventKind::AutoRotated])
             .or_else(|| first(&[EventKind::Encrypted, EventKind::Promoted]))
             .or_else(|| first(&[EventKind::Issued]))
             .or_else(|| first(&EventKind::ALL))?;
@@ -120,6 +120,11 @@ impl Change {
 
     pub(super) fn skew(&self) -> TimeDelta {
         self.anchors.iter().map(|anchor| anchor.skew).max().unwrap_or_default()
+    }
+
+    /// Whether it made the thing, and replaced no value.
+    fn is_first(&self) -> bool {
+        self.nature == Nature::Maybe && self.has(EventKind::Created)
     }
 
     pub(super) fn has(&self, kind: EventKind) -> bool {
@@ -255,7 +260,8 @@ pub(super) fn claim(changes: &mut [Change], requests: &mut [Request], window: Ti
         }
     }
     let mut start = 0;
-    for change in changes.iter_mut().filter(|change| change.request.is_none() && change.nature != Nature::Maybe) {
+    let open = |change: &&mut Change| change.request.is_none() && (change.nature != Nature::Maybe || change.is_first());
+    for change in changes.iter_mut().filter(open) {
         let reach = |one: &Request| window + one.skew + change.skew();
         let widest = window + change.skew() + requests.iter().map(|one| one.skew).max().unwrap_or_default();
         while requests.get(start).is_some_and(|one| one.time < later(change.time, -widest - window)) {
@@ -264,7 +270,9 @@ pub(super) fn claim(changes: &mut [Change], requests: &mut [Request], window: Ti
         let runs = change.runs();
         let found = requests[start..].iter().position(|one| {
             let fits = one.run.as_deref().is_none_or(|run| runs.is_empty() || runs.contains(run));
-            !one.claimed && fits && (one.time - change.time).abs() <= reach(one)
+            // What is asked for afterwards is not the first value.
+            let in_order = !change.is_first() || one.time <= later(change.time, one.skew + change.skew());
+            !one.claimed && fits && in_order && (one.time - change.time).abs() <= reach(one)
         });
         if let Some(found) = found {
             requests[start + found].claimed = true;

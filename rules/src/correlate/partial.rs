@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::cells::Cells;
 use super::changes::{Comparisons, Nature};
 use super::coverage::later;
+use super::gather::is_write;
 use super::rotations::Matched;
 use super::{Flag, Rotation, Trace, Verdict};
 use crate::inventory::{Item, ItemId};
-use crate::model::{EventKind, Fingerprint, Time, VersionValue};
+use crate::model::{Fingerprint, Time, VersionValue};
 
 /// Flags the changes of items whose value others hold too and keep.
 pub(super) fn flag(
@@ -113,7 +114,7 @@ struct Marks<'a> {
 fn last_marks<'a>(cells: &Cells<'a>) -> Marks<'a> {
     let mut marks = Marks { of_item: HashMap::new(), holders: HashMap::new() };
     for kept in &cells.gathered.kept {
-        let written = matches!(kept.event.kind, EventKind::Written | EventKind::MaybeWritten);
+        let written = is_write(kept.event.kind);
         let (true, [item], Some(value)) = (written, kept.items.as_slice(), &kept.event.value) else {
             continue;
         };

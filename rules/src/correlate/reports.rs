@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::cells::Cells;
 use super::coverage::later;
+use super::gather::is_write;
 use super::rotations::Matched;
 use super::{EventReport, Reading, TrailReport};
 use crate::model::{Event, EventKind};
@@ -135,8 +136,8 @@ fn skews(cells: &Cells<'_>) -> HashMap<usize, i64> {
         let mut first: HashMap<&str, Vec<&Event>> = HashMap::new();
         for at in events {
             let event = &cells.gathered.kept[*at as usize].event;
-            if let (EventKind::Written | EventKind::MaybeWritten | EventKind::Encrypted, Some(version)) =
-                (event.kind, &event.version)
+            if let Some(version) = &event.version
+                && (is_write(event.kind) || event.kind == EventKind::Encrypted)
             {
                 let same = first.entry(version).or_default();
                 if same.len() < 4 && same.iter().all(|other| other.trail != event.trail) {

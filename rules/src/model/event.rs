@@ -74,6 +74,8 @@ pub enum EventKind {
     Finished,
     /// The ledger: the request was given up.
     Abandoned,
+    /// The store, or who honours the credential, took the first value of a thing that was not there before.
+    Created,
     /// The store took a new value, or all values of a path.
     Written,
     /// The store was written; the record does not say whether a value was among it.
@@ -114,10 +116,11 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Requested,
         Self::Finished,
         Self::Abandoned,
+        Self::Created,
         Self::Written,
         Self::MaybeWritten,
         Self::Encrypted,
@@ -144,6 +147,7 @@ impl EventKind {
             Self::Requested => "requested",
             Self::Finished => "finished",
             Self::Abandoned => "abandoned",
+            Self::Created => "created",
             Self::Written => "written",
             Self::MaybeWritten => "maybe-written",
             Self::Encrypted => "encrypted",

@@ -104,6 +104,9 @@ impl Parser for GcpAudit<'_> {
         draft.run = agent.and_then(json::run_of_agent);
         draft.details.extend(first_text(payload, &[&["requestMetadata", "callerIp"]]).map(|ip| ("address", ip)));
         draft.details.extend(first_text(&entry, &[&["receiveTimestamp"]]).map(|time| ("received", time)));
+        if draft.kind == EventKind::Written && draft.version.as_deref() == Some("1") {
+            draft.kind = EventKind::Created;
+        }
         out.event(draft);
     }
 }

@@ -95,7 +95,7 @@ impl KubernetesAudit<'_> {
             "delete" => out.event(draft(read, EventKind::Deleted, whole, time)),
             "create" | "update" | "patch" => match sent {
                 Some(sent) => self.written(read, &path, &sent, time, out),
-                None if read.verb == "create" => out.event(draft(read, EventKind::Written, whole, time)),
+                None if read.verb == "create" => out.event(draft(read, EventKind::Created, whole, time)),
                 None => out.event(draft(read, EventKind::MaybeWritten, whole, time)),
             },
             _ => {}
@@ -116,7 +116,11 @@ impl KubernetesAudit<'_> {
             if known && read.verb == "update" {
                 continue;
             }
-            let kind = if matches!(written, Written::Removed) { EventKind::Deleted } else { EventKind::Written };
+            let kind = match written {
+                Written::Removed => EventKind::Deleted,
+                _ if read.verb == "create" => EventKind::Created,
+                _ => EventKind::Written,
+            };
             let mut event = draft(read, kind, place, time);
             if matches!(written, Written::Value(_)) {
                 event.details.push(("plaintext-in-audit", "the log holds the value".to_owned()));

@@ -81,6 +81,7 @@ fn altered<'a>(tokens: &[Token<'a>], exists: bool) -> Vec<Step<'a>> {
     let change = |kind, until| Step::Change(Change { role: role.clone(), kind, until });
     let mut steps = Vec::new();
     match found.password {
+        Some(true) if !exists => steps.push(change(EventKind::Created, None)),
         Some(true) => steps.push(change(EventKind::Issued, None)),
         Some(false) if exists => steps.push(change(EventKind::Revoked, None)),
         _ if found.login == Some(false) && exists => steps.push(change(EventKind::Revoked, None)),

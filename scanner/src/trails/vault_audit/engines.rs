@@ -106,13 +106,14 @@ impl Call<'_> {
     /// Says the same of every key.
     fn written(&self, path: &str, keys: &Fields<'_>, version: Option<&String>, time: Time, out: &mut Out) {
         let about = |draft: Draft| Draft { version: version.cloned(), time, ..draft };
+        let write = if version.is_some_and(|version| version == "1") { EventKind::Created } else { EventKind::Written };
         if keys.is_empty() {
-            out.event(about(self.draft(EventKind::Written, path, None)));
+            out.event(about(self.draft(write, path, None)));
         }
         for (key, value) in keys {
             // In a patch, `null` takes a key away.
             let gone = self.operation == "patch" && value.get() == "null";
-            let kind = if gone { EventKind::Deleted } else { EventKind::Written };
+            let kind = if gone { EventKind::Deleted } else { write };
             let value = self.mark(Some(value)).filter(|_| self.outcome == Outcome::Done);
             out.event(Draft { value, ..about(self.draft(kind, path, Some(key))) });
         }

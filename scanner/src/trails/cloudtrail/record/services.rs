@@ -83,7 +83,8 @@ fn meaning_of_secret_call(record: &Record<'_>) -> Option<EventKind> {
     Some(match &*record.event_name.0 {
         "PutSecretValue" => EventKind::Written,
         // Both may also change nothing but the description; KMS tells.
-        "UpdateSecret" | "CreateSecret" => EventKind::MaybeWritten,
+        "CreateSecret" => EventKind::Created,
+        "UpdateSecret" => EventKind::MaybeWritten,
         "GetSecretValue" => EventKind::Read,
         "RotateSecret" if has("rotationRules") => EventKind::AutoRotationOn,
         "CancelRotateSecret" => EventKind::AutoRotationOff,
@@ -142,6 +143,7 @@ fn parameters(record: &Record<'_>) -> Vec<Told> {
     let written = written.map(|version| version.as_str().map_or_else(|| version.to_string(), str::to_owned));
     let deleted = &record.response_elements["deletedParameters"];
     let several = if deleted.is_array() { deleted } else { &request["names"] };
+    let kind = if written.as_deref() == Some("1") { EventKind::Created } else { kind };
     let one = text(request, &["name", "path"]);
     let decrypted = request.get("withDecryption").filter(|_| kind == EventKind::Read).map(Value::to_string);
     let told = one.into_iter().chain(texts(several)).filter(|name| !name.is_empty()).map(|name| {
