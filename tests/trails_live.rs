@@ -46,8 +46,12 @@ impl Estate {
 
     /// Somebody asks for a new value.
     fn request(&mut self, run: &str, target: &str) {
+        self.request_at(Utc::now(), run, target);
+    }
+
+    fn request_at(&mut self, time: DateTime<Utc>, run: &str, target: &str) {
         let row = json!({
-            "id": run, "requested_at": now(), "status": "succeeded", "requester": "alice", "approver": "bob",
+            "id": run, "requested_at": rfc3339(time), "status": "succeeded", "requester": "alice", "approver": "bob",
             "reason": "every 90 days", "targets": [target],
         });
         writeln!(self.ledger, "{row}").expect("a string");

@@ -6,8 +6,8 @@ mod masks;
 
 use std::ops::Range;
 
-pub use masks::{BLOCK, Set, masks};
 pub(crate) use masks::*;
+pub use masks::{BLOCK, Set, masks};
 
 /// Bytes of a group.
 pub(crate) const GRAM: usize = 4;

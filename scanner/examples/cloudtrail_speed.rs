@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use keytrail::trails::{Opening, Reads, TrailConfig, TrailKind};
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Entry, Location, Time};
+use keytrail_rules::model::{Entry, FingerprintKey, Location, Time};
 
 /// The files below a folder, sorted.
 fn files(folder: &Path, out: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -70,7 +70,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     let config = config(folder, rest.first().map(PathBuf::from));
-    let opening = Opening { config: &config, trail: 0, names: &Names::default(), as_of: Time::default() };
+    let key = FingerprintKey::new([7; 32]);
+    let opening = Opening { config: &config, trail: 0, names: &Names::default(), as_of: Time::default(), key: &key };
     let Some(Reads::Tree(read)) = TrailKind::find("cloudtrail").map(|kind| &kind.reads) else {
         return Err("there is no such kind".into());
     };

@@ -7,7 +7,7 @@ use chrono::{SubsecRound, Utc};
 use indicatif::ProgressBar;
 use keytrail_rules::checks::Facet;
 use keytrail_rules::correlate::Verdict;
-use keytrail_rules::model::{Snapshot, Time};
+use keytrail_rules::model::{FingerprintKey, Snapshot, Time};
 use keytrail_rules::text::visible;
 
 use crate::cli::{Cli, Color, Command, SourceArgs};
@@ -74,6 +74,8 @@ struct Collected<'a> {
     /// How earlier scans judged what the trails show.
     verdicts: BTreeMap<String, Verdict>,
     mode: Mode,
+    /// The key of its fingerprints.
+    key: FingerprintKey,
     bar: ProgressBar,
 }
 
@@ -111,13 +113,13 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
         let warn = |message: &str| bar.suspend(|| warn(message));
         hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
     }
-    Ok(Collected { args, config, snapshot, verdicts, mode, bar })
+    Ok(Collected { args, config, snapshot, verdicts, mode, key, bar })
 }
 
 impl Collected<'_> {
     /// Reads the trails, and remembers how the changes that they show were judged.
     fn read_trails(&mut self) -> Result<(), Error> {
-        crate::trails::in_scan(&mut self.snapshot, &self.config, &self.verdicts, &self.bar)?;
+        crate::trails::in_scan(&mut self.snapshot, &self.config, &self.verdicts, &self.key, &self.bar)?;
         let rotations = self.snapshot.facts.correlation.as_ref().map_or(&[][..], |correlation| &correlation.rotations);
         if self.mode == Mode::ReadOnly || rotations.is_empty() {
             return Ok(());

@@ -21,8 +21,8 @@ use crate::source::open_regular;
 use crate::trails::TrailConfig;
 
 pub use error::ConfigErrors;
-pub(crate) use incidents::is_protected;
 pub use incidents::IncidentConfig;
+pub(crate) use incidents::is_protected;
 pub use leaks::LeaksConfig;
 
 /// The name of the config in the scanned folder.

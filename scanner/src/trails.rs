@@ -10,7 +10,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Covered, Entry, EventKind, Gap, Outcome, Place, Raw, Role, Time, Trail, ValueMark};
+use keytrail_rules::model::{
+    Covered, Entry, EventKind, FingerprintKey, Gap, Outcome, Place, Raw, Role, Time, Trail, ValueMark,
+};
 use sha2::{Digest, Sha256};
 
 pub mod config;
@@ -110,6 +112,8 @@ pub struct Opening<'a> {
     pub names: &'a Names,
     /// The instant that is judged as of.
     pub as_of: Time,
+    /// The key under which values are fingerprinted.
+    pub key: &'a FingerprintKey,
 }
 
 /// Reads records.

@@ -123,7 +123,7 @@ impl Change {
     }
 
     /// Whether it made the thing, and replaced no value.
-    fn is_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         self.nature == Nature::Maybe && self.has(EventKind::Created)
     }
 

@@ -7,6 +7,7 @@ use super::cells::Cells;
 use super::changes::{Comparisons, Nature};
 use super::coverage::later;
 use super::gather::is_write;
+use super::groups::Change;
 use super::rotations::Matched;
 use super::{Flag, Rotation, Trace, Verdict};
 use crate::inventory::{Item, ItemId};
@@ -98,8 +99,8 @@ fn value_before(item: &Item, time: Time) -> Option<&Fingerprint> {
 fn kept_its_value(cells: &Cells<'_>, other: &Matched, time: Time) -> bool {
     let window = cells.setup.policy.request_window;
     let (from, to) = (later(time, -window), later(time, window));
-    let changed =
-        other.changes.iter().any(|change| change.nature == Nature::Changed && change.time >= from && change.time <= to);
+    let brought = |change: &Change| change.nature == Nature::Changed || change.is_first();
+    let changed = other.changes.iter().any(|change| brought(change) && change.time >= from && change.time <= to);
     !changed && cells.no_write(other.item, from, to).trace == Trace::Absent
 }
 

@@ -51,12 +51,13 @@ pub(super) fn run(
     let base = collected.snapshot.clone();
     let trails = collected.config.trails.clone();
     let names = Names::new(&Inventory::new(&base, &collected.config.policy));
+    let key = collected.key.clone();
     let stop = AtomicBool::new(false);
     let (sender, receiver) = sync_channel(WAITING);
     thread::scope(|scope| {
         for (trail, config) in trails.iter().filter(|config| TrailKind::find(&config.kind).is_some()).enumerate() {
-            let (sender, names, stop) = (sender.clone(), &names, &stop);
-            let opening = Opening { config, trail, names, as_of: base.as_of };
+            let (sender, names, stop, key) = (sender.clone(), &names, &stop, &key);
+            let opening = Opening { config, trail, names, as_of: base.as_of, key };
             scope.spawn(move || read(&opening, stop, &sender));
         }
         drop(sender);

@@ -19,8 +19,6 @@ use sha2::{Digest, Sha256};
 
 use super::database::Database;
 use super::{Draft, Opening, Reads, TrailKind};
-use crate::config::StateConfig;
-use crate::state::{self, Mode};
 
 /// `postgres-state`.
 pub static KIND: TrailKind = TrailKind {
@@ -92,12 +90,11 @@ fn place(opening: &Opening<'_>, role: &str) -> Place {
 /// One event for each role. As bytes of the trail, a role is one line of JSON, which shows a mark for the verifier.
 fn entries(opening: &Opening<'_>, source: &str, rows: Vec<Row>) -> (Vec<Entry>, Vec<Gap>) {
     let config = opening.config;
-    let key = state::fingerprint_key(&StateConfig::default(), &config.root, Mode::ReadOnly).ok();
     let source: Arc<str> = format!("pg_authid of {source}").into();
     let (mut entries, mut gaps, mut offset, mut forgotten) = (Vec::new(), Vec::new(), 0, 0_usize);
     let records = rows.len() as u64;
     for (line, (role, verifier, changed, until)) in (1..).zip(rows) {
-        let value = verifier.zip(key.as_ref()).map(|(verifier, key)| mark(key, &config.name, verifier));
+        let value = verifier.map(|verifier| mark(opening.key, &config.name, verifier));
         let Some(changed) = changed.and_then(Time::from_timestamp_micros) else {
             forgotten += 1;
             continue;

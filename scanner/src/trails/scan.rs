@@ -7,7 +7,7 @@ use futures::StreamExt;
 use indicatif::ProgressBar;
 use keytrail_rules::correlate::{Correlation, Names, Setup, Stream, Verdict, correlate};
 use keytrail_rules::inventory::Inventory;
-use keytrail_rules::model::{Entry, ScopeEntry, Snapshot, Time, Trail};
+use keytrail_rules::model::{Entry, FingerprintKey, ScopeEntry, Snapshot, Time, Trail};
 
 use super::stream::{self, Done};
 use super::{Answer, Opening, Reads, TrailKind};
@@ -26,6 +26,7 @@ pub fn in_scan(
     snapshot: &mut Snapshot,
     config: &Config,
     earlier: &BTreeMap<String, Verdict>,
+    key: &FingerprintKey,
     progress: &ProgressBar,
 ) -> Result<(), Error> {
     if config.trails.is_empty() {
@@ -39,7 +40,7 @@ pub fn in_scan(
         .iter()
         .filter_map(|trail| Some((TrailKind::find(&trail.kind)?, trail)))
         .enumerate()
-        .map(|(trail, (kind, config))| (kind, Opening { config, trail, names: &names, as_of: snapshot.as_of }))
+        .map(|(trail, (kind, config))| (kind, Opening { config, trail, names: &names, as_of: snapshot.as_of, key }))
         .collect();
     let trails: Vec<Trail> = kinds.iter().map(|(kind, opening)| kind.trail(opening.config)).collect();
     let as_of = snapshot.as_of;

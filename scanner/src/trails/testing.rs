@@ -1,9 +1,10 @@
 //! What the tests of trails share.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Entry, Event, Hole, Location, Time};
+use keytrail_rules::model::{Entry, Event, FingerprintKey, Hole, Location, Time};
 
 use super::{Opening, TrailConfig};
 
@@ -34,9 +35,12 @@ pub(super) fn config(kind: &str, root: &Path, paths: &[&str]) -> TrailConfig {
     }
 }
 
+/// The key of every test.
+pub(super) static KEY: LazyLock<FingerprintKey> = LazyLock::new(|| FingerprintKey::new([7; 32]));
+
 /// Opens the trail of a config.
 pub(super) fn opening<'a>(config: &'a TrailConfig, names: &'a Names) -> Opening<'a> {
-    Opening { config, trail: 0, names, as_of: time("2026-07-01T00:00:00Z") }
+    Opening { config, trail: 0, names, as_of: time("2026-07-01T00:00:00Z"), key: &KEY }
 }
 
 pub(super) fn time(text: &str) -> Time {

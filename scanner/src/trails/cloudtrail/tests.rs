@@ -60,7 +60,13 @@ pub(super) struct Given {
 pub(super) fn read_trail(config: &TrailConfig, files: &[&str]) -> Given {
     let mut paths: Vec<PathBuf> = files.iter().map(|file| config.root.join(file)).collect();
     paths.sort();
-    let opening = Opening { config, trail: 3, names: &Names::default(), as_of: at("2026-03-01T00:00:00Z") };
+    let opening = Opening {
+        config,
+        trail: 3,
+        names: &Names::default(),
+        as_of: at("2026-03-01T00:00:00Z"),
+        key: &crate::trails::testing::KEY,
+    };
     let mut given = Given::default();
     let gaps = read(&opening, &paths, &mut |entry| match entry {
         Entry::Event(event) => given.events.push(*event),

@@ -88,7 +88,13 @@ struct Given {
 
 async fn ask(server: &MockServer, queries: &[Query]) -> Given {
     let config = config();
-    let opening = Opening { config: &config, trail: 2, names: &Names::default(), as_of: time("2026-02-02T00:00:00Z") };
+    let opening = Opening {
+        config: &config,
+        trail: 2,
+        names: &Names::default(),
+        as_of: time("2026-02-02T00:00:00Z"),
+        key: &crate::trails::testing::KEY,
+    };
     let pace = || Pace::every(Duration::ZERO);
     let (entries, gaps) = read(&opening, vec![("eu-west-1", client_of(server))], queries, pace).await;
     let mut given = Given { events: Vec::new(), same: 0, holes: Vec::new(), gaps };

@@ -41,7 +41,8 @@ pub(in super::super) fn config(kind: &TrailKind) -> TrailConfig {
 pub(in super::super) fn read<'a>(kind: &TrailKind, records: impl IntoIterator<Item = &'a [u8]>) -> Vec<Out> {
     let Reads::Records { parser, .. } = &kind.reads else { panic!("{} has no records", kind.name) };
     let (config, names) = (config(kind), Names::default());
-    let opening = Opening { config: &config, trail: 0, names: &names, as_of: Time::default() };
+    let opening =
+        Opening { config: &config, trail: 0, names: &names, as_of: Time::default(), key: &crate::trails::testing::KEY };
     let mut parser = parser(&opening);
     let read = |record| {
         let mut out = Out::default();

@@ -23,8 +23,14 @@ fn usual_fields_need_no_config() {
     );
     assert_eq!((out.time, out.broken), (Some(time("2026-03-01T09:00:00Z")), None));
     let [draft] = out.events.as_slice() else { panic!("{:?}", out.events) };
-    assert_eq!((draft.kind, draft.outcome, draft.target.as_str()), (EventKind::Loaded, Outcome::Failed, "env:DB_PASSWORD"));
-    assert_eq!((draft.actor.as_deref(), draft.run.as_deref(), draft.version.as_deref()), (Some("svc"), Some("r1"), Some("3")));
+    assert_eq!(
+        (draft.kind, draft.outcome, draft.target.as_str()),
+        (EventKind::Loaded, Outcome::Failed, "env:DB_PASSWORD")
+    );
+    assert_eq!(
+        (draft.actor.as_deref(), draft.run.as_deref(), draft.version.as_deref()),
+        (Some("svc"), Some("r1"), Some("3"))
+    );
     assert_eq!(draft.consumer.as_deref(), Some("kubernetes:shop/deployment/api"));
 }
 
@@ -42,7 +48,8 @@ fn the_config_names_fields_and_events() {
         )
     };
     let out = read(change, &record("secret.created"));
-    let targets: Vec<_> = out.events.iter().map(|draft| (draft.kind, draft.target.as_str(), draft.id.as_ref())).collect();
+    let targets: Vec<_> =
+        out.events.iter().map(|draft| (draft.kind, draft.target.as_str(), draft.id.as_ref())).collect();
     assert_eq!(targets, [(EventKind::Written, "postgres:role/app", "e1"), (EventKind::Written, "env:K", "e1")]);
     assert_eq!(out.time, Some(time("2026-03-01T08:00:00.5Z")));
     let out = read(change, &record("written"));
@@ -56,7 +63,10 @@ fn what_cannot_be_read_is_said_and_shows_nothing() {
         ("[1]", "not a JSON object"),
         (r#"{"event":"loaded","key":"K"}"#, "it has no time"),
         (r#"{"event":"loaded","key":"K","ts":"yesterday"}"#, "its time is not understood"),
-        (r#"{"event":"loaded","key":"K","ts":"2026-03-01 10:00:00"}"#, "its time states no zone, and the trail has no `zone`"),
+        (
+            r#"{"event":"loaded","key":"K","ts":"2026-03-01 10:00:00"}"#,
+            "its time states no zone, and the trail has no `zone`",
+        ),
         (r#"{"event":"loaded","ts":1772359200}"#, "it names no credential"),
         (r#"{"event":"loaded","key":"K","ts":1772359200,"outcome":"perhaps"}"#, "its outcome is not understood"),
     ] {

@@ -221,7 +221,8 @@ fn the_evidence_of_what_was_held_back_is_its_own_record() {
     let text = format!("{alter}\n2026-11-21 07:00:01 UTC [1] LOG:  disconnection: session time: 0\n");
     let names = keytrail_rules::correlate::Names::default();
     let config = config(&KIND);
-    let opening = Opening { config: &config, trail: 0, names: &names, as_of: Time::default() };
+    let opening =
+        Opening { config: &config, trail: 0, names: &names, as_of: Time::default(), key: &crate::trails::testing::KEY };
     let source = File { name: "pg.log", bytes: Box::new(text.as_bytes()) };
     let mut found = Vec::new();
     read_source(&KIND, &opening, source, &mut |entry| {

@@ -43,7 +43,8 @@ pub(in super::super) fn read_as<'r>(
 ) -> Vec<Out> {
     let Reads::Records { parser, .. } = kind.reads else { panic!("{} reads no records", kind.name) };
     let names = Names::default();
-    let opening = Opening { config, trail: 0, names: &names, as_of: Time::default() };
+    let opening =
+        Opening { config, trail: 0, names: &names, as_of: Time::default(), key: &crate::trails::testing::KEY };
     let mut parser = parser(&opening);
     let mut outs = Vec::new();
     for record in records {

@@ -35,7 +35,8 @@ fn minute(minute: u32) -> Time {
 fn a_row_is_a_request_and_what_became_of_it() {
     let rest = r#","finished_at":"2026-03-01T10:30:00Z","status":"SUCCEEDED","requester":"ana","approver":"ben","reason":"quarterly","targets":["vault:secret/app#password","DB_PASSWORD"]"#;
     let out = read(&[row(1, rest)]).remove(0);
-    let seen: Vec<_> = out.events.iter().map(|draft| (draft.kind, draft.target.as_str(), draft.time, draft.id.as_ref())).collect();
+    let seen: Vec<_> =
+        out.events.iter().map(|draft| (draft.kind, draft.target.as_str(), draft.time, draft.id.as_ref())).collect();
     use EventKind::{Finished, Requested};
     let expected = [
         (Requested, "vault:secret/app#password", minute(1), "run-1/requested"),
@@ -155,7 +156,7 @@ proptest! {
 
     #[test]
     fn no_row_makes_it_panic(text in any::<String>(), seqs in prop::collection::vec(any::<u64>(), 0..6)) {
-        read(&[text.clone()]);
+        read(std::slice::from_ref(&text));
         let rows: Vec<String> = seqs
             .iter()
             .map(|seq| serde_json::json!({ "id": text, "seq": seq, "requested_at": seq, "status": text }).to_string())

@@ -20,7 +20,8 @@ fn config(url: String) -> TrailConfig {
 
 async fn answer(config: &TrailConfig) -> (Vec<Entry>, Vec<Gap>) {
     let names = Names::default();
-    let opening = Opening { config, trail: 0, names: &names, as_of: Time::default() };
+    let opening =
+        Opening { config, trail: 0, names: &names, as_of: Time::default(), key: &crate::trails::testing::KEY };
     read(&opening).await
 }
 

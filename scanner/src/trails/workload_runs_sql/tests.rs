@@ -8,7 +8,8 @@ use super::*;
 /// What rows say: kind, run, target and line of each event, then what is covered and what is missing.
 fn said(rows: Vec<Value>) -> (Vec<String>, usize, usize, Vec<Gap>) {
     let (config, names) = (config(&KIND), Names::default());
-    let opening = Opening { config: &config, trail: 3, names: &names, as_of: Time::default() };
+    let opening =
+        Opening { config: &config, trail: 3, names: &names, as_of: Time::default(), key: &crate::trails::testing::KEY };
     let (entries, gaps) = entries(&opening, "postgres://db.example:5432/ledger", rows);
     let (mut events, mut covered, mut holes) = (Vec::new(), 0, 0);
     for entry in entries {
@@ -64,7 +65,8 @@ fn a_row_that_is_none_is_a_gap() {
 async fn a_database_that_cannot_be_read_is_a_gap() {
     let url = Some("sqlite:absent.db".to_owned());
     let (config, names) = (super::super::TrailConfig { url, ..config(&KIND) }, Names::default());
-    let opening = Opening { config: &config, trail: 0, names: &names, as_of: Time::default() };
+    let opening =
+        Opening { config: &config, trail: 0, names: &names, as_of: Time::default(), key: &crate::trails::testing::KEY };
     let Reads::Server(read) = &KIND.reads else { panic!("a server") };
     let (entries, gaps) = read(&opening).await;
     assert_eq!((entries.len(), gaps.len()), (0, 1));
