@@ -99,7 +99,8 @@ fn value_before(item: &Item, time: Time) -> Option<&Fingerprint> {
 fn kept_its_value(cells: &Cells<'_>, other: &Matched, time: Time) -> bool {
     let window = cells.setup.policy.request_window;
     let (from, to) = (later(time, -window), later(time, window));
-    let brought = |change: &Change| change.nature == Nature::Changed || change.is_first();
+    // What was made before held the value that was replaced.
+    let brought = |change: &Change| change.nature == Nature::Changed || (change.is_first() && change.time >= time);
     let changed = other.changes.iter().any(|change| brought(change) && change.time >= from && change.time <= to);
     !changed && cells.no_write(other.item, from, to).trace == Trace::Absent
 }
