@@ -292,7 +292,7 @@ async fn a_folder_that_may_not_be_written_is_an_error() {
 async fn a_reader_of_an_older_schema_finds_no_verdicts() {
     let root = root();
     let state = writable(root.path()).await;
-    let older = "DROP TABLE keytrail_verdicts; DELETE FROM keytrail_migrations WHERE version = 3";
+    let older = "DROP TABLE keytrail_verdicts; DROP TABLE keytrail_incidents; DELETE FROM keytrail_migrations WHERE version >= 3";
     state.connection.lock().await.execute(older).await.unwrap();
     state.record("key", Time::default(), &seen(1)).await.unwrap();
     state.close().await.unwrap();

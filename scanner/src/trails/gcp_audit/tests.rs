@@ -7,7 +7,7 @@ const FIXTURE: &str = include_str!("../../../../fixtures/trails/gcp-audit/events
 fn every_line_of_the_fixture_is_understood() {
     let expected = [
         "-",
-        "written gcp-secret-manager:projects/739100000001/secrets/shop-db-password v1 by ana@shop.example run rot-2026-03-01",
+        "created gcp-secret-manager:projects/739100000001/secrets/shop-db-password v1 by ana@shop.example run rot-2026-03-01",
         "same gcp-secret-manager:projects/739100000001/secrets/shop-db-password gcp-secret-manager:projects/shop-prod/secrets/shop-db-password",
         "written gcp-secret-manager:projects/739100000001/secrets/shop-db-password failed by ana@shop.example",
         "same gcp-secret-manager:projects/739100000001/secrets/shop-db-password gcp-secret-manager:projects/shop-prod/secrets/shop-db-password",

@@ -224,8 +224,8 @@ fn a_patch_may_take_a_key_away() {
         ]);
         read(&line).iter().map(|event| event.kind).collect::<Vec<_>>()
     };
-    assert_eq!(kinds("patch"), [EventKind::Written, EventKind::Deleted]);
-    assert_eq!(kinds("update"), [EventKind::Written; 2]);
+    assert_eq!(kinds("patch"), [EventKind::Created, EventKind::Deleted]);
+    assert_eq!(kinds("update"), [EventKind::Created; 2]);
 }
 
 #[test]
