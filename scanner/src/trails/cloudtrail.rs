@@ -215,14 +215,7 @@ const MAX_NAMES: usize = 1 << 20;
 
 impl Named {
     /// Says that two names are of one credential, once. A name that is used in two accounts is only that of the first.
-    fn tell(
-        &mut self,
-        trail: &str,
-        name: &Place,
-        target: &Place,
-        take: &mut dyn FnMut(Entry),
-        gaps: &mut Vec<Gap>,
-    ) {
+    fn tell(&mut self, trail: &str, name: &Place, target: &Place, take: &mut dyn FnMut(Entry), gaps: &mut Vec<Gap>) {
         if name == target || self.told.get(target) == Some(name) {
             return;
         }

@@ -217,7 +217,8 @@ fn parse_utc(text: &[u8]) -> Option<Time> {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |number, digit| Some(number * 10 + char::from(*digit).to_digit(10)?))
     };
-    let date = NaiveDate::from_ymd_opt(number(&[y0, y1, y2, y3])?.cast_signed(), number(&[m0, m1])?, number(&[d0, d1])?);
+    let date =
+        NaiveDate::from_ymd_opt(number(&[y0, y1, y2, y3])?.cast_signed(), number(&[m0, m1])?, number(&[d0, d1])?);
     Some(date?.and_hms_opt(number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?)?.and_utc())
 }
 

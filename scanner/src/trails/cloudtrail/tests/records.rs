@@ -32,7 +32,7 @@ fn calls_of_secrets_manager() {
     let update = json!({"secretId": "prod/db", "clientRequestToken": "t"});
     assert_eq!(secrets("UpdateSecret", update, answer("aRN")), [format!("maybe-written {place} t")]);
     let create = json!({"name": "prod/db", "clientRequestToken": "t"});
-    assert_eq!(secrets("CreateSecret", create, answer("arn")), [format!("maybe-written {place} t")]);
+    assert_eq!(secrets("CreateSecret", create, answer("arn")), [format!("created {place} t")]);
     assert_eq!(secrets("RotateSecret", id.clone(), answer("arn")), Vec::<String>::new());
     let rules = json!({"secretId": "prod/db", "rotationRules": {"automaticallyAfterDays": 30}});
     assert_eq!(secrets("RotateSecret", rules, answer("arn")), [format!("auto-rotation-on {place} -")]);
@@ -74,7 +74,8 @@ fn events_of_secrets_manager() {
 fn parameters_of_systems_manager() {
     let ssm = |name: &str, request: Value, response: Value| of(record(1, "ssm", name, request, response));
     let put = json!({"name": "/app/db", "value": "HIDDEN_DUE_TO_SECURITY_REASONS", "overwrite": true});
-    assert_eq!(ssm("PutParameter", put, json!({"version": 3})), ["written aws-ssm:/app/db 3"]);
+    assert_eq!(ssm("PutParameter", put.clone(), json!({"version": 3})), ["written aws-ssm:/app/db 3"]);
+    assert_eq!(ssm("PutParameter", put, json!({"version": 1})), ["created aws-ssm:/app/db 1"]);
     let get = json!({"name": "/app/db:2", "withDecryption": true});
     assert_eq!(ssm("GetParameter", get, Value::Null), ["read aws-ssm:/app/db 2"]);
     let several = json!({"names": ["/app/db", "arn:aws:ssm:eu-west-1:111122223333:parameter/app/key"]});
