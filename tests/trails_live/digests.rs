@@ -186,8 +186,11 @@ async fn keytrail_finds_what_validate_logs_finds() {
     let (is_valid, said) = buckets.validate("forged");
     assert!(!is_valid && said.contains("T020000Z.json.gz\tINVALID: signature verification failed"), "{said}");
     let folder = buckets.fetch("forged");
-    let judged = judge(folder.path());
-    assert_hole(&judged, true, "does not fit its signature", ("2026-02-01T01:00:00Z", "2026-02-01T02:00:00Z"));
+    let mut judged = judge(folder.path());
     let around = json!([proven(FROM, "2026-02-01T00:45:00Z"), proven("2026-02-01T02:00:00Z", "2026-02-01T02:45:00Z")]);
     assert_eq!(judged.covered, around);
+    // What only that digest lists, none does.
+    let unlisted = judged.holes.extract_if(.., |hole| hole.1.ends_with("is listed by no digest"));
+    assert_eq!(unlisted.filter(|hole| hole.1.contains("_random1")).count(), 2);
+    assert_hole(&judged, true, "does not fit its signature", ("2026-02-01T01:00:00Z", "2026-02-01T02:00:00Z"));
 }
