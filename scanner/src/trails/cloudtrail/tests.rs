@@ -157,9 +157,9 @@ pub(super) fn record(number: u32, service: &str, name: &str, request: Value, res
         "sourceIPAddress": "203.0.113.7",
         "userAgent": "aws-cli/2.31.0",
     });
-    let rest = json!({
-        "requestParameters": request,
-        "responseElements": response,
+    let mut rest = json!({
+        "requestParameters": null,
+        "responseElements": null,
         "requestID": format!("00000000-0000-4000-8000-{number:012}"),
         "eventID": format!("11111111-0000-4000-8000-{number:012}"),
         "readOnly": false,
@@ -168,6 +168,8 @@ pub(super) fn record(number: u32, service: &str, name: &str, request: Value, res
         "recipientAccountId": "111122223333",
         "eventCategory": "Management",
     });
+    rest["requestParameters"] = request;
+    rest["responseElements"] = response;
     record.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     record
 }

@@ -154,7 +154,7 @@ fn who_when_and_in_which_run() {
     let uuid = "3d0e2c4a-0000-4000-8000-00000000abcd";
     let run_of = |record: &mut Value, agent: String| {
         record["userAgent"] = agent.into();
-        read_bytes(&file(&[record.clone()])).events.remove(0).run
+        read_bytes(&file(std::slice::from_ref(record))).events.remove(0).run
     };
     assert_eq!(run_of(&mut record, "aws-cli/2.31".to_owned()), None);
     assert_eq!(run_of(&mut record, format!("[aws-sdk exec-env/grimoire_{uuid} cfg/x]")).as_deref(), Some(uuid));
@@ -182,7 +182,7 @@ fn values_that_a_record_holds_by_mistake_are_not_copied() {
 fn names_and_arns_are_of_one_credential() {
     let given = read_bytes(&file(&[put(1), put(2)]));
     let pair = ("aws-secrets-manager:prod/db".to_owned(), format!("aws-secrets-manager:{ARN}"));
-    assert_eq!(given.same, [pair.clone()]);
+    assert_eq!(given.same, std::slice::from_ref(&pair));
     // The same name in another account is another secret.
     let mut other = put(3);
     let other_arn = ARN.replace("111122223333", "444455556666");
