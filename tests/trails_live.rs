@@ -1,6 +1,7 @@
 //! Every kind of rotation, good and bad, on real servers: what their own logs say is what is judged.
 
 mod aws;
+mod digests;
 mod kubernetes;
 mod vault_postgres;
 

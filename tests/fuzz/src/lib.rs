@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
+mod cloudtrail;
 mod git_pack;
 mod growth;
 mod known_values;
@@ -30,6 +31,7 @@ use keytrail_rules::model::{AutoRotation, Facts, FingerprintKey, Key, Location, 
 use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
+pub use cloudtrail::cloudtrail;
 pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
@@ -44,6 +46,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("archives", archives),
     ("baseline", baseline),
+    ("cloudtrail", cloudtrail),
     ("config", config),
     ("dotenv", dotenv),
     ("file_kinds", file_kinds),

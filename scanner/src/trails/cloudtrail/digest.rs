@@ -2,14 +2,16 @@
 //!
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html>
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use keytrail_rules::model::{Covered, Entry, Gap, GapReason, Hole, Proof, Time};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::layout::{self, base};
 use super::opened::Buffers;
@@ -26,7 +28,9 @@ use keys::PublicKeys;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Digest {
+    #[serde(deserialize_with = "rfc3339")]
     digest_start_time: Time,
+    #[serde(deserialize_with = "rfc3339")]
     digest_end_time: Time,
     digest_s3_bucket: String,
     digest_s3_object: String,
@@ -46,8 +50,22 @@ struct Digest {
 struct LogFile {
     s3_object: String,
     hash_value: String,
+    #[serde(default, deserialize_with = "rfc3339_or_none")]
     newest_event_time: Option<Time>,
+    #[serde(default, deserialize_with = "rfc3339_or_none")]
     oldest_event_time: Option<Time>,
+}
+
+/// A time of four digits of a year: hours can be added to it and taken from it.
+fn rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
+    let text = Cow::<'_, str>::deserialize(from)?;
+    DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(D::Error::custom)
+}
+
+fn rfc3339_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
+    #[derive(Deserialize)]
+    struct Rfc3339(#[serde(deserialize_with = "rfc3339")] Time);
+    Ok(Option::<Rfc3339>::deserialize(from)?.map(|Rfc3339(time)| time))
 }
 
 /// A digest that lies on disk.
@@ -163,10 +181,12 @@ impl Digests {
     fn list(&mut self, link: &Link) {
         let digest = &link.found.digest;
         for file in &digest.log_files {
+            let from = file.oldest_event_time.unwrap_or(digest.digest_start_time - DELAY);
+            let to = file.newest_event_time.unwrap_or(digest.digest_end_time);
             let listed = Listed {
                 hash: file.hash_value.to_ascii_lowercase(),
-                from: file.oldest_event_time.unwrap_or(digest.digest_start_time - DELAY),
-                to: file.newest_event_time.unwrap_or(digest.digest_end_time) + TimeDelta::seconds(1),
+                from: from.min(to),
+                to: to.max(from) + TimeDelta::seconds(1),
                 digest: link.found.name.clone(),
                 read: false,
             };

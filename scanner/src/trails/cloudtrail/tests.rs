@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use keytrail_rules::correlate::Names;
-use keytrail_rules::model::{Entry, EventKind, Gap, Hole, Location, Outcome};
+use keytrail_rules::inventory::Inventory;
+use keytrail_rules::model::{CopyKind, Entry, EventKind, Facts, Gap, Hole, Location, Outcome, SecretCopy, Snapshot};
+use keytrail_rules::policy::Policy;
+use keytrail_rules::value::{self, Shape};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::trails::{Opening, TrailConfig};
 
 mod chain;
+mod fixture;
 mod hostile;
 mod records;
 mod signed;
@@ -56,17 +60,52 @@ pub(super) struct Given {
     pub(super) gaps: Vec<Gap>,
 }
 
+/// What the inventory knows in most tests.
+const KNOWN: [&str; 18] = [
+    "aws-secrets-manager:prod/db",
+    "aws-secrets-manager:prod/shop/db",
+    "aws-secrets-manager:prod/shop/mail",
+    "aws-secrets-manager:prod/shop/other",
+    "aws-ssm:/app",
+    "aws-ssm:/app/db",
+    "aws-ssm:/app/key",
+    "aws-ssm:/db",
+    "aws-ssm:/shop",
+    "aws-ssm:/shop/api-key",
+    "aws-ssm:/token",
+    "aws-iam:user/ci",
+    "aws-iam:user/mailer",
+    "aws-iam:access-key/AKEY1",
+    "aws-iam:access-key/EXAMPLEKEY0000000003",
+    "aws-iam:access-key/EXAMPLEKEY0000000004",
+    "aws-rds:db/shop",
+    "aws-elasticache:group/sessions",
+];
+
+fn known() -> Names {
+    names(KNOWN.into_iter().filter_map(Place::parse))
+}
+
+/// Names of an inventory with copies in these places.
+pub(super) fn names(places: impl IntoIterator<Item = Place>) -> Names {
+    let copy = |place| SecretCopy::new(place, CopyKind::VaultKv2, None, value::Value::of_shape(Shape::Unread));
+    let copies = places.into_iter().map(copy).collect();
+    let facts = Facts { copies, ..Facts::default() };
+    let snapshot = Snapshot { as_of: Time::default(), facts, sightings: BTreeMap::new() };
+    Names::new(&Inventory::new(&snapshot, &Policy::default()))
+}
+
 /// Reads a trail of some files, which lie below the root of the config.
 pub(super) fn read_trail(config: &TrailConfig, files: &[&str]) -> Given {
+    read_known(config, files, &known())
+}
+
+/// Reads a trail for an inventory.
+fn read_known(config: &TrailConfig, files: &[&str], names: &Names) -> Given {
     let mut paths: Vec<PathBuf> = files.iter().map(|file| config.root.join(file)).collect();
     paths.sort();
-    let opening = Opening {
-        config,
-        trail: 3,
-        names: &Names::default(),
-        as_of: at("2026-03-01T00:00:00Z"),
-        key: &crate::trails::testing::KEY,
-    };
+    let opening =
+        Opening { config, trail: 3, names, as_of: at("2026-03-01T00:00:00Z"), key: &crate::trails::testing::KEY };
     let mut given = Given::default();
     let gaps = read(&opening, &paths, &mut |entry| match entry {
         Entry::Event(event) => given.events.push(*event),
@@ -80,9 +119,14 @@ pub(super) fn read_trail(config: &TrailConfig, files: &[&str]) -> Given {
 
 /// Reads a trail of one file with these bytes.
 pub(super) fn read_bytes(bytes: &[u8]) -> Given {
+    read_bytes_known(bytes, &known())
+}
+
+/// Reads a trail of one file with these bytes, for an inventory.
+pub(super) fn read_bytes_known(bytes: &[u8], names: &Names) -> Given {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("log"), bytes).unwrap();
-    read_trail(&config(folder.path()), &["log"])
+    read_known(&config(folder.path()), &["log"], names)
 }
 
 pub(super) fn at(text: &str) -> Time {
@@ -114,9 +158,9 @@ pub(super) fn record(number: u32, service: &str, name: &str, request: Value, res
         "sourceIPAddress": "203.0.113.7",
         "userAgent": "aws-cli/2.31.0",
     });
-    let rest = json!({
-        "requestParameters": request,
-        "responseElements": response,
+    let mut rest = json!({
+        "requestParameters": null,
+        "responseElements": null,
         "requestID": format!("00000000-0000-4000-8000-{number:012}"),
         "eventID": format!("11111111-0000-4000-8000-{number:012}"),
         "readOnly": false,
@@ -125,6 +169,8 @@ pub(super) fn record(number: u32, service: &str, name: &str, request: Value, res
         "recipientAccountId": "111122223333",
         "eventCategory": "Management",
     });
+    rest["requestParameters"] = request;
+    rest["responseElements"] = response;
     record.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     record
 }

@@ -55,6 +55,9 @@ impl Told {
 /// The spellings of the key that holds an ARN; records before February 2024 have `aRN`.
 const ARN: [&str; 3] = ["arn", "aRN", "ARN"];
 
+/// The spellings of the key that holds the id of a version in the data of an event.
+const VERSION: &[&str] = &["versionId", "VersionId", "secretVersionId", "SecretVersionId"];
+
 fn secrets_manager(record: &Record<'_>) -> Vec<Told> {
     let request = &record.request_parameters;
     if record.event_name.0 == "BatchGetSecretValue" {
@@ -67,7 +70,7 @@ fn secrets_manager(record: &Record<'_>) -> Vec<Told> {
         "GetSecretValue" => text(request, &["versionId"]),
         _ => text(request, &["clientRequestToken"])
             .or_else(|| text(&record.response_elements, &["versionId"]))
-            .or_else(|| text(&record.additional_event_data, &["versionId", "VersionId", "secretVersionId"]))
+            .or_else(|| text(&record.additional_event_data, VERSION))
             .or(version_of_rotation),
     };
     let stages = &request["versionStages"];
@@ -82,8 +85,8 @@ fn meaning_of_secret_call(record: &Record<'_>) -> Option<EventKind> {
     let has = |key: &str| request.get(key).is_some_and(|value| !value.is_null());
     Some(match &*record.event_name.0 {
         "PutSecretValue" => EventKind::Written,
-        // Both may also change nothing but the description; KMS tells.
         "CreateSecret" => EventKind::Created,
+        // It may also change nothing but the description; KMS tells.
         "UpdateSecret" => EventKind::MaybeWritten,
         "GetSecretValue" => EventKind::Read,
         "RotateSecret" if has("rotationRules") => EventKind::AutoRotationOn,

@@ -159,3 +159,26 @@ fn without_keys_nothing_is_proven_and_changes_still_show() {
     wrong.public_keys = Some("nowhere.json".into());
     assert_eq!(bucket.read_with(&wrong).gaps[0].reason, GapReason::Unreachable);
 }
+
+#[test]
+fn a_digest_of_impossible_times() {
+    let bucket = Bucket::of_hours(2);
+    let text = |key: &str| {
+        let mut buffers = super::super::opened::Buffers::default();
+        String::from_utf8(buffers.open(&bucket.path(key), false).unwrap().text().0.to_vec()).unwrap()
+    };
+    let (end, far) = ("2026-02-01T02:00:00Z", "+262142-12-31T23:59:59Z");
+    bucket.write(&bucket.digests[1], &gzip(text(&bucket.digests[1]).replace(end, far).as_bytes()));
+    let given = bucket.read();
+    assert_eq!(holes(&given)[0].0, Some(hour(1)), "the name says of which hour it is");
+    assert!(given.gaps[0].message.contains("is not what CloudTrail writes"), "{:?}", given.gaps);
+    // A log file whose times are the wrong way round.
+    let newest = format!(r#""newestEventTime":"{}""#, "2026-02-01T00:10:00Z");
+    let text = text(&bucket.digests[0]).replace(&newest, r#""newestEventTime":"2026-02-01T00:05:00Z""#);
+    bucket.write(&bucket.digests[0], &gzip(text.as_bytes()));
+    fs::remove_file(bucket.path(&bucket.logs[0])).unwrap();
+    let given = bucket.read_with(&config(bucket.folder.path()));
+    let gone = given.holes.iter().find(|hole| hole.reason.contains("is missing")).unwrap();
+    assert_eq!(gone.from, Some(hour(0) + TimeDelta::minutes(5)));
+    assert!(gone.to > Some(hour(0) + TimeDelta::minutes(10)));
+}

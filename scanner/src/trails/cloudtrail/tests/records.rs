@@ -32,7 +32,7 @@ fn calls_of_secrets_manager() {
     let update = json!({"secretId": "prod/db", "clientRequestToken": "t"});
     assert_eq!(secrets("UpdateSecret", update, answer("aRN")), [format!("maybe-written {place} t")]);
     let create = json!({"name": "prod/db", "clientRequestToken": "t"});
-    assert_eq!(secrets("CreateSecret", create, answer("arn")), [format!("maybe-written {place} t")]);
+    assert_eq!(secrets("CreateSecret", create, answer("arn")), [format!("created {place} t")]);
     assert_eq!(secrets("RotateSecret", id.clone(), answer("arn")), Vec::<String>::new());
     let rules = json!({"secretId": "prod/db", "rotationRules": {"automaticallyAfterDays": 30}});
     assert_eq!(secrets("RotateSecret", rules, answer("arn")), [format!("auto-rotation-on {place} -")]);
@@ -74,7 +74,8 @@ fn events_of_secrets_manager() {
 fn parameters_of_systems_manager() {
     let ssm = |name: &str, request: Value, response: Value| of(record(1, "ssm", name, request, response));
     let put = json!({"name": "/app/db", "value": "HIDDEN_DUE_TO_SECURITY_REASONS", "overwrite": true});
-    assert_eq!(ssm("PutParameter", put, json!({"version": 3})), ["written aws-ssm:/app/db 3"]);
+    assert_eq!(ssm("PutParameter", put.clone(), json!({"version": 3})), ["written aws-ssm:/app/db 3"]);
+    assert_eq!(ssm("PutParameter", put, json!({"version": 1})), ["created aws-ssm:/app/db 1"]);
     let get = json!({"name": "/app/db:2", "withDecryption": true});
     assert_eq!(ssm("GetParameter", get, Value::Null), ["read aws-ssm:/app/db 2"]);
     let several = json!({"names": ["/app/db", "arn:aws:ssm:eu-west-1:111122223333:parameter/app/key"]});
@@ -153,7 +154,7 @@ fn who_when_and_in_which_run() {
     let uuid = "3d0e2c4a-0000-4000-8000-00000000abcd";
     let run_of = |record: &mut Value, agent: String| {
         record["userAgent"] = agent.into();
-        read_bytes(&file(&[record.clone()])).events.remove(0).run
+        read_bytes(&file(std::slice::from_ref(record))).events.remove(0).run
     };
     assert_eq!(run_of(&mut record, "aws-cli/2.31".to_owned()), None);
     assert_eq!(run_of(&mut record, format!("[aws-sdk exec-env/grimoire_{uuid} cfg/x]")).as_deref(), Some(uuid));
@@ -181,7 +182,7 @@ fn values_that_a_record_holds_by_mistake_are_not_copied() {
 fn names_and_arns_are_of_one_credential() {
     let given = read_bytes(&file(&[put(1), put(2)]));
     let pair = ("aws-secrets-manager:prod/db".to_owned(), format!("aws-secrets-manager:{ARN}"));
-    assert_eq!(given.same, [pair.clone()]);
+    assert_eq!(given.same, std::slice::from_ref(&pair));
     // The same name in another account is another secret.
     let mut other = put(3);
     let other_arn = ARN.replace("111122223333", "444455556666");

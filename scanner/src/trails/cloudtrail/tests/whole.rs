@@ -5,20 +5,21 @@ use proptest::prelude::*;
 use super::*;
 use crate::trails::Out;
 
-/// The events of records, each parsed whole.
-fn expected(records: &[Value]) -> Vec<String> {
-    let mut all = Vec::new();
+/// The events of records, each parsed whole, and the names of an inventory that knows all of them.
+fn expected(records: &[Value]) -> (Vec<String>, Names) {
+    let (mut all, mut targets) = (Vec::new(), Vec::new());
     for record in records {
         let mut out = Out::default();
         record::read_whole(&serde_json::to_vec(record).unwrap(), &mut out, false);
         assert_eq!(out.broken, None);
+        targets.extend(out.events.iter().map(|draft| draft.target.clone()));
         all.extend(out.events.into_iter().map(|draft| {
             let raw = keytrail_rules::model::Raw { source: "x".into(), offset: 0, length: 0, line: 0, sha256: [0; 32] };
             (draft.time, told(&event(draft, 3, raw)))
         }));
     }
     all.sort_by_key(|(time, _)| *time);
-    all.into_iter().map(|(_, told)| told).collect()
+    (all.into_iter().map(|(_, told)| told).collect(), names(targets))
 }
 
 fn hostile_text() -> impl Strategy<Value = String> {
@@ -113,10 +114,11 @@ proptest! {
         records in proptest::collection::vec(any_record(), 0..12), style: u8, zipped: bool,
     ) {
         let bytes = written(&records, style);
-        let given = read_bytes(&if zipped { gzip(&bytes) } else { bytes });
+        let (expected, names) = expected(&records);
+        let given = read_bytes_known(&if zipped { gzip(&bytes) } else { bytes }, &names);
         prop_assert!(given.gaps.iter().all(|gap| !gap.message.contains("pieces")), "{:?}", given.gaps);
         prop_assert_eq!(given.records, records.len() as u64);
-        prop_assert_eq!(given.events.iter().map(told).collect::<Vec<_>>(), expected(&records));
+        prop_assert_eq!(given.events.iter().map(told).collect::<Vec<_>>(), expected);
     }
 
     #[test]
