@@ -17,27 +17,8 @@ use crate::support::postgres::{PASSWORD, Postgres};
 
 fn config(kind: &TrailKind, url: String) -> TrailConfig {
     TrailConfig {
-        name: "live".to_owned(),
-        kind: kind.name.to_owned(),
-        location: Location::of_file("keytrail.toml"),
-        root: "/nowhere".into(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
-        regions: Vec::new(),
         url: Some(url),
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
+        ..TrailConfig::new("live", kind.name, "/nowhere", Location::of_file("keytrail.toml"))
     }
 }
 

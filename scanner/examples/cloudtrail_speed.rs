@@ -36,27 +36,8 @@ fn inflate(paths: &[PathBuf]) -> Result<usize, Box<dyn std::error::Error>> {
 
 fn config(root: &Path, public_keys: Option<PathBuf>) -> TrailConfig {
     TrailConfig {
-        name: "cloudtrail".to_owned(),
-        kind: "cloudtrail".to_owned(),
-        location: Location::of_line("keytrail.toml", 1, ""),
-        root: root.to_owned(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
         public_keys,
-        zone: None,
+        ..TrailConfig::new("cloudtrail", "cloudtrail", root, Location::of_file("keytrail.toml"))
     }
 }
 

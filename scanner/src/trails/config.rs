@@ -53,3 +53,32 @@ pub struct TrailConfig {
     /// Offset of the clock of records that state no zone: `+02:00`.
     pub zone: Option<String>,
 }
+
+impl TrailConfig {
+    /// A trail of that name and kind, with nothing else said of it. Paths are relative to `root`.
+    pub fn new(name: &str, kind: &str, root: impl Into<PathBuf>, location: Location) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            location,
+            root: root.into(),
+            role: None,
+            paths: Vec::new(),
+            store: None,
+            consumer: None,
+            covers: Vec::new(),
+            delay: None,
+            skew: None,
+            fields: BTreeMap::new(),
+            events: BTreeMap::new(),
+            regions: Vec::new(),
+            url: None,
+            url_env: None,
+            query: None,
+            resource: None,
+            namespace: None,
+            public_keys: None,
+            zone: None,
+        }
+    }
+}

@@ -11,27 +11,8 @@ use super::{Opening, TrailConfig};
 /// A trail of a kind, read from paths below a folder.
 pub(super) fn config(kind: &str, root: &Path, paths: &[&str]) -> TrailConfig {
     TrailConfig {
-        name: "trail".into(),
-        kind: kind.into(),
-        location: Location::of_file("keytrail.toml"),
-        root: root.to_owned(),
-        role: None,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: Default::default(),
-        events: Default::default(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
+        ..TrailConfig::new("trail", kind, root, Location::of_file("keytrail.toml"))
     }
 }
 

@@ -130,7 +130,8 @@ fn read(files: &[(String, Vec<u8>)]) -> Given {
     let public_keys = (paths.len() < files.len()).then(|| "keys.json".into());
     let config = TrailConfig { public_keys, ..config(&folder.0) };
     static NAMES: LazyLock<Names> = LazyLock::new(names);
-    let opening = Opening { config: &config, trail: 0, names: &NAMES, as_of: super::now() };
+    let key = keytrail_rules::model::FingerprintKey::new([7; 32]);
+    let opening = Opening { config: &config, trail: 0, names: &NAMES, as_of: super::now(), key: &key };
     let mut given = Given::default();
     given.gaps = tree()(&opening, &paths, &mut |entry| match entry {
         Entry::Event(event) => given.events.push(*event),
@@ -188,27 +189,5 @@ impl Drop for Folder {
 }
 
 fn config(root: &Path) -> TrailConfig {
-    TrailConfig {
-        name: "trail".to_owned(),
-        kind: cloudtrail::KIND.name.to_owned(),
-        location: Location::of_file("keytrail.toml"),
-        root: root.to_owned(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: Default::default(),
-        events: Default::default(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
-    }
+    TrailConfig::new("trail", cloudtrail::KIND.name, root, Location::of_file("keytrail.toml"))
 }

@@ -1,7 +1,6 @@
 //! Trails: where records begin and end, and what each kind makes of them.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use keytrail::trails::framing::{Piece, Records};
 use keytrail::trails::{Continue, File, Framing, KINDS, Opening, TrailConfig, read_source};
@@ -84,26 +83,7 @@ pub fn trail_kinds(data: &[u8]) {
 
 fn config(kind: &str) -> TrailConfig {
     TrailConfig {
-        name: "trail".into(),
-        kind: kind.into(),
-        location: Location::of_file("keytrail.toml"),
-        root: PathBuf::from("/nowhere"),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: Default::default(),
-        events: Default::default(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
         zone: Some("+02:00".into()),
+        ..TrailConfig::new("trail", kind, "/nowhere", Location::of_file("keytrail.toml"))
     }
 }

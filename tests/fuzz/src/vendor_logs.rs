@@ -1,6 +1,5 @@
 //! The JSON logs of vendors: a record is read, or said to be broken.
 
-use std::collections::BTreeMap;
 
 use keytrail::trails::{self, Opening, Out, Reads, TrailConfig, TrailKind};
 use keytrail_rules::correlate::Names;
@@ -63,27 +62,5 @@ fn only_in_values(value: &Value, secrets: &[&str]) -> bool {
 }
 
 fn config(kind: &TrailKind) -> TrailConfig {
-    TrailConfig {
-        name: "log".to_owned(),
-        kind: kind.name.to_owned(),
-        location: Location::of_file("keytrail.toml"),
-        root: "/nowhere".into(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
-    }
+    TrailConfig::new("log", kind.name, "/nowhere", Location::of_file("keytrail.toml"))
 }

@@ -24,29 +24,7 @@ mod whole;
 
 /// A config of a trail in a folder, with nothing set.
 pub(super) fn config(root: &Path) -> TrailConfig {
-    TrailConfig {
-        name: "cloudtrail".to_owned(),
-        kind: "cloudtrail".to_owned(),
-        location: Location::of_line("keytrail.toml", 1, "[[trail]]"),
-        root: root.to_owned(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
-    }
+    TrailConfig::new("cloudtrail", "cloudtrail", root, Location::of_file("keytrail.toml"))
 }
 
 /// What a trail gives.

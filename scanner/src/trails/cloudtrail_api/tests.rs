@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudtrail::config::retry::RetryConfig;
@@ -14,27 +13,8 @@ use crate::trails::TrailConfig;
 
 fn config() -> TrailConfig {
     TrailConfig {
-        name: "aws".to_owned(),
-        kind: "cloudtrail-api".to_owned(),
-        location: Location::of_line("keytrail.toml", 1, "[[trail]]"),
-        root: ".".into(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
         regions: vec!["eu-west-1".to_owned()],
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
+        ..TrailConfig::new("aws", "cloudtrail-api", ".", Location::of_file("keytrail.toml"))
     }
 }
 

@@ -1,6 +1,5 @@
 //! What tests of parsers share: a fixture is read line by line, and what comes out is shown in one line each.
 
-use std::collections::BTreeMap;
 
 use keytrail_rules::correlate::Names;
 use keytrail_rules::model::{Location, Time};
@@ -12,29 +11,7 @@ use super::*;
 
 /// A trail of that kind with nothing else said about it.
 pub(in super::super) fn config(kind: &TrailKind) -> TrailConfig {
-    TrailConfig {
-        name: "test".to_owned(),
-        kind: kind.name.to_owned(),
-        location: Location::of_file("keytrail.toml"),
-        root: "/nowhere".into(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: BTreeMap::new(),
-        events: BTreeMap::new(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
-    }
+    TrailConfig::new("test", kind.name, "/nowhere", Location::of_file("keytrail.toml"))
 }
 
 /// What each record gives, in one parser.

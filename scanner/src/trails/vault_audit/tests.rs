@@ -10,29 +10,7 @@ const SECOND: &str = include_str!("../../../../fixtures/trails/vault-audit/secon
 
 /// The config of a trail of that kind.
 pub(in super::super) fn config(kind: &TrailKind) -> TrailConfig {
-    TrailConfig {
-        name: "a trail".to_owned(),
-        kind: kind.name.to_owned(),
-        location: Location::of_file("keytrail.toml"),
-        root: "/nowhere".into(),
-        role: None,
-        paths: Vec::new(),
-        store: None,
-        consumer: None,
-        covers: Vec::new(),
-        delay: None,
-        skew: None,
-        fields: std::collections::BTreeMap::new(),
-        events: std::collections::BTreeMap::new(),
-        regions: Vec::new(),
-        url: None,
-        url_env: None,
-        query: None,
-        resource: None,
-        namespace: None,
-        public_keys: None,
-        zone: None,
-    }
+    TrailConfig::new("a trail", kind.name, "/nowhere", Location::of_file("keytrail.toml"))
 }
 
 /// What each record gives, and last what the end shows.
