@@ -186,7 +186,9 @@ impl<'a> Comparisons<'a> {
         let made = &self.gathered.kept[at as usize].event;
         let events = self.gathered.of_item[item as usize].iter().map(|at| &self.gathered.kept[*at as usize].event);
         events
-            .filter(|one| matches!(one.kind, Created | Written | MaybeWritten | AutoRotated | Issued | State | Destroyed))
+            .filter(|one| {
+                matches!(one.kind, Created | Written | MaybeWritten | AutoRotated | Issued | State | Destroyed)
+            })
             .any(|one| one.time < made.time && one.id != made.id && slot(&one.target) == slot(&made.target))
     }
 

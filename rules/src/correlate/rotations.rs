@@ -414,7 +414,11 @@ impl<'a> Judging<'a> {
 /// Whether an anchor is the trace that a store has of the change.
 fn is_store_trace(change: &Change, anchor: &Anchor) -> bool {
     match anchor.kind {
-        EventKind::Created | EventKind::Written | EventKind::Encrypted | EventKind::AutoRotated | EventKind::Promoted => true,
+        EventKind::Created
+        | EventKind::Written
+        | EventKind::Encrypted
+        | EventKind::AutoRotated
+        | EventKind::Promoted => true,
         EventKind::MaybeWritten => anchor.nature != Nature::Maybe || change.request.is_some(),
         // What a look at the role itself shows of ALTER ROLE is no trace of the store.
         EventKind::State if anchor.event.is_some() => {
