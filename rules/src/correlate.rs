@@ -3,7 +3,17 @@
 //! # Guarantees
 //! The verdict is a total function of three cells, one for each [`Role`]. It does not depend on the order, duplication or
 //! splitting of what is read, on events of other credentials, or on clocks within their bound. More coverage only turns
-//! `inconclusive` into something else; records that are missing from a covered trail never make a rotation `traced`.
+//! `inconclusive` into something else. Once every deadline has passed, verdicts stay as they are.
+//!
+//! What deleted lines can do, where a trail still claims to be complete:
+//! * Without a trace of it (a request, a write, a load), a change does not become `traced`.
+//! * A refusal is evidence against a change, and without it nothing tells that there was one. Where the trail shows that
+//!   lines were taken out (a number, a digest or a chain that does not fit: [`Hole::tampered`]), no load of that stretch
+//!   makes a change `traced`; where only the config says that it is complete, a deleted refusal goes unseen.
+//! * A consumer that no line of any trail names any more, and that no trail is said to belong to ([`Trail::consumer`]),
+//!   is not waited for: the others decide, and the change bears [`Flag::UnwatchedConsumers`].
+//! * A request goes to one change. Without the write that it was for, it may be taken for that of another one within the
+//!   request window.
 
 mod cells;
 mod changes;
@@ -11,7 +21,9 @@ mod coverage;
 mod floods;
 mod gather;
 mod groups;
+mod hashes;
 mod history;
+mod memo;
 mod names;
 mod partial;
 mod reports;

@@ -7,7 +7,7 @@ use super::floods::{ANYBODY, Load, LoadKey};
 use super::gather::Gathered;
 use super::names::{Named, canonical};
 use super::{Missing, Setup, Trace, Traces, Verdict};
-use crate::model::{Event, Place, Role, Time, Trail};
+use crate::model::{Event, Hole, Place, Role, Time, Trail};
 
 /// The judgement of a change by its traces; `None` where nothing changed, nobody asked for it, and nothing is awaited.
 ///
@@ -114,9 +114,7 @@ impl<'a> Cells<'a> {
 
     fn lack(&self, role: Role, at: usize, from: Time, to: Time) -> Missing {
         let holes = &self.gathered.trails[at].holes;
-        let touches = |hole: &&crate::model::Hole| {
-            hole.from.is_none_or(|start| start < to) && hole.to.is_none_or(|end| end >= from)
-        };
+        let touches = |hole: &&Hole| hole.from.is_none_or(|start| start < to) && hole.to.is_none_or(|end| end >= from);
         let reason = match holes.iter().find(touches) {
             Some(hole) => hole.reason.clone(),
             None if self.coverage[at].is_empty() => "nothing shows that the trail is complete at any time".to_owned(),
@@ -205,7 +203,7 @@ impl<'a> Cells<'a> {
             loading.evidence.extend(first.into_iter().chain(refused).filter_map(|load| load.event));
             if let Some(first) = first.filter(|_| refused.is_none()) {
                 loading.complete = loading.complete.map(|time| time.max(first.time));
-                cells.push(Cell::present());
+                cells.push(self.unless_tampered(speaking, change, later(end, skew)));
             } else {
                 loading.complete = None;
                 cells.push(self.best(Role::Application, speaking, change, end));
@@ -217,6 +215,26 @@ impl<'a> Cells<'a> {
             together(cells, Trace::Present)
         };
         loading
+    }
+
+    /// The trace of consumers that loaded a value and were not refused, as far as the trails tell. A load is no proof where
+    /// lines were taken out of a trail that speaks of them: they may be those of a refusal.
+    fn unless_tampered(&self, speaking: &[usize], change: Time, end: Time) -> Cell {
+        let mut missing = Vec::new();
+        for at in speaking {
+            let skew = self.setup.trails[*at].skew.abs();
+            let (from, to) = (later(change, -skew), self.gathered.loads.edge(later(end, skew)));
+            let touches = |hole: &&Hole| {
+                hole.tampered && hole.from.is_none_or(|start| start <= to) && hole.to.is_none_or(|end| end >= from)
+            };
+            if let Some(hole) = self.gathered.trails[*at].holes.iter().find(touches) {
+                let (from, to) =
+                    (hole.from.map_or(from, |start| start.max(from)), hole.to.map_or(to, |end| end.min(to)));
+                let (trail, reason) = (Some(self.setup.trails[*at].name.clone()), hole.reason.clone());
+                missing.push(Missing { role: Role::Application, trail, from, to, reason });
+            }
+        }
+        Cell { trace: if missing.is_empty() { Trace::Present } else { Trace::Unknown }, missing }
     }
 
     /// The first load of some consumers after a change, and the last refusal, where no load came after it.

@@ -6,8 +6,9 @@
 #![expect(clippy::disallowed_types, reason = "looked up by hash; nothing that is reported is in their order")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
+use super::hashes::{AsIs, Keyed};
 use crate::model::{Event, EventKind, Raw, Time};
 
 /// A consumer that the item does not list, or none that the trail names.
@@ -18,11 +19,8 @@ pub(super) type Millis = i64;
 
 /// The order of events: by time, and whatever makes it the same in every run.
 pub(super) fn order(a: &Event, b: &Event) -> std::cmp::Ordering {
-    let key = |one: &Event| (one.time, one.trail);
-    key(a).cmp(&key(b)).then_with(|| {
-        let key = |one: &'_ Event| (one.id.clone(), one.target.clone(), one.kind, one.raw.clone());
-        key(a).cmp(&key(b))
-    })
+    let first = (a.time, a.trail).cmp(&(b.time, b.trail));
+    first.then_with(|| (&a.id, &a.target, a.kind, &a.raw).cmp(&(&b.id, &b.target, b.kind, &b.raw)))
 }
 
 /// An event, or only when it was, where the event itself is evidence of nothing.
@@ -37,7 +35,8 @@ impl Sight {
     }
 
     fn order(&self, other: &Event) -> std::cmp::Ordering {
-        self.event.as_ref().map_or_else(|| self.time.cmp(&other.time), |event| order(event, other))
+        let same = || self.event.as_ref().map_or(std::cmp::Ordering::Equal, |event| order(event, other));
+        self.time.cmp(&other.time).then_with(same)
     }
 }
 
@@ -97,9 +96,10 @@ pub(super) struct Load<'a> {
 
 /// What one consumer did with one item in one bucket of time.
 struct Bucket {
-    index: i64,
+    from: Millis,
     loads: Ends,
-    refusals: Ends,
+    /// Seldom there, and elsewhere so that what is always there is small.
+    refusals: Option<Box<Ends>>,
 }
 
 /// The buckets of one item and consumer in one trail, by time.
@@ -125,7 +125,8 @@ pub(super) struct Loads {
     /// How long after a change its loads are asked for, with what clocks may differ.
     window: Millis,
     slack: Millis,
-    series: HashMap<LoadKey, Series>,
+    series: Vec<(LoadKey, Series)>,
+    slots: HashMap<LoadKey, u32>,
     /// The instants of what may be changes, of each item, sorted.
     candidates: Vec<Vec<Millis>>,
     /// Trails that show loads of an item.
@@ -137,7 +138,8 @@ impl Loads {
     pub(super) fn new(items: usize, window: Millis, slack: Millis) -> Self {
         let width = (window / 4).max(1);
         let candidates = vec![Vec::new(); items];
-        Self { width, window, slack, series: HashMap::new(), candidates, trails: HashMap::new() }
+        let (series, slots, trails) = Default::default();
+        Self { width, window, slack, series, slots, candidates, trails }
     }
 
     /// Takes note of an instant at which the item may have changed.
@@ -159,30 +161,39 @@ impl Loads {
         candidates.get(first).is_some_and(|one| one.saturating_sub(slack) <= to)
     }
 
+    /// The number of what is kept under a key, for [`Loads::add`].
+    pub(super) fn slot(&mut self, key: LoadKey) -> u32 {
+        self.trails.entry(key.item).or_default().insert(key.trail);
+        *self.slots.entry(key).or_insert_with(|| {
+            self.series.push((key, Series::default()));
+            u32::try_from(self.series.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
     /// Adds a load or a refusal. What lies before `settled` is kept only where a change may ask for it.
-    pub(super) fn add(&mut self, key: LoadKey, event: Box<Event>, settled: Millis) {
-        let shown = self.trails.entry(key.item).or_default();
-        if !shown.contains(&key.trail) {
-            shown.insert(key.trail);
-        }
-        let index = event.time.timestamp_millis().div_euclid(self.width);
+    pub(super) fn add(&mut self, slot: u32, event: Box<Event>, settled: Millis) {
+        let (key, series) = &mut self.series[slot as usize];
         let (width, window, slack) = (self.width, self.window, self.slack);
+        let time = event.time.timestamp_millis();
+        if let Some(last) = series.buckets.last_mut()
+            && (last.from..last.from.saturating_add(width)).contains(&time)
+        {
+            return last.add(event);
+        }
+        let from = time.div_euclid(width).saturating_mul(width);
         let candidates = &self.candidates[key.item as usize];
-        let of_use = |index: i64| {
-            let from = index.saturating_mul(width);
+        let of_use = |from: Millis| {
             from.saturating_add(width) >= settled
                 || Self::is_of_use(candidates, from, from.saturating_add(width), window, slack)
         };
-        if !of_use(index) {
+        if !of_use(from) {
             return;
         }
-        let series = self.series.entry(key).or_default();
         let at = match series.buckets.last() {
-            Some(last) if last.index == index => series.buckets.len() - 1,
-            Some(last) if last.index > index => match series.buckets.binary_search_by_key(&index, |one| one.index) {
+            Some(last) if last.from > from => match series.buckets.binary_search_by_key(&from, |one| one.from) {
                 Ok(at) => at,
                 Err(at) => {
-                    series.buckets.insert(at, Bucket::new(index));
+                    series.buckets.insert(at, Bucket::new(from));
                     series.settled += usize::from(at < series.settled);
                     at
                 }
@@ -194,12 +205,11 @@ impl Loads {
                     let change = candidates[..candidates.partition_point(|one| *one <= last)].last();
                     change.is_none_or(|change| before.timestamp_millis() >= change.saturating_add(slack))
                 });
-                series.buckets.push(Bucket::new(index));
+                series.buckets.push(Bucket::new(from));
                 series.buckets.len() - 1
             }
         };
-        let bucket = &mut series.buckets[at];
-        if event.kind == EventKind::Loaded { bucket.loads.add(event) } else { bucket.refusals.add(event) }
+        series.buckets[at].add(event);
     }
 
     /// The last instant of the bucket that an instant is in. Whether a consumer got over a refusal is told of whole
@@ -212,17 +222,16 @@ impl Loads {
 
     /// The loads and refusals of a consumer between two instants, by time.
     pub(super) fn between(&self, key: LoadKey, from: Time, to: Time) -> Vec<Load<'_>> {
-        let Some(series) = self.series.get(&key) else {
+        let Some((_, series)) = self.slots.get(&key).and_then(|slot| self.series.get(*slot as usize)) else {
             return Vec::new();
         };
-        let first = from.timestamp_millis().div_euclid(self.width);
-        let start = series.buckets.partition_point(|bucket| bucket.index < first);
-        let last = to.timestamp_millis().div_euclid(self.width);
-        let buckets = series.buckets[start..].iter().take_while(|bucket| bucket.index <= last);
+        let (first, last) = (from.timestamp_millis(), to.timestamp_millis());
+        let start = series.buckets.partition_point(|bucket| bucket.from.saturating_add(self.width) <= first);
+        let buckets = series.buckets[start..].iter().take_while(|bucket| bucket.from <= last);
         let mut loads: Vec<Load<'_>> = buckets
             .flat_map(|bucket| {
                 let loads = bucket.loads.iter().map(|sight| (sight, false));
-                loads.chain(bucket.refusals.iter().map(|sight| (sight, true)))
+                loads.chain(bucket.refusals.iter().flat_map(|ends| ends.iter()).map(|sight| (sight, true)))
             })
             .filter(|(sight, _)| sight.time >= from && sight.time <= to)
             .map(|(sight, refused)| Load { time: sight.time, refused, event: sight.event.as_deref() })
@@ -233,8 +242,14 @@ impl Loads {
 }
 
 impl Bucket {
-    fn new(index: i64) -> Self {
-        Self { index, loads: Ends::default(), refusals: Ends::default() }
+    fn new(from: Millis) -> Self {
+        Self { from, loads: Ends::default(), refusals: None }
+    }
+
+    fn add(&mut self, event: Box<Event>) {
+        let ends =
+            if event.kind == EventKind::Loaded { &mut self.loads } else { self.refusals.get_or_insert_default() };
+        ends.add(event);
     }
 }
 
@@ -243,16 +258,16 @@ impl Series {
     /// shows nothing that the one before it does not.
     fn settle(
         &mut self,
-        of_use: impl Fn(i64) -> bool,
+        of_use: impl Fn(Millis) -> bool,
         settled: Millis,
         width: Millis,
         is_idle: impl Fn(Time, Time) -> bool,
     ) {
         while let Some(bucket) = self.buckets.get(self.settled) {
-            if bucket.index.saturating_add(1).saturating_mul(width) >= settled {
+            if bucket.from.saturating_add(width) >= settled {
                 break;
             }
-            if !of_use(bucket.index) {
+            if !of_use(bucket.from) {
                 self.buckets.remove(self.settled);
                 continue;
             }
@@ -284,30 +299,40 @@ pub(super) const NOBODY: &str = "(not named)";
 /// Reads by item and trail, and by principal.
 #[derive(Default)]
 pub(super) struct Reads {
-    pub(super) sums: HashMap<(u32, u32), HashMap<Box<str>, ReadSum>>,
-    readers: usize,
+    sums: Vec<ReadSum>,
+    slots: HashMap<(u32, u32), HashMap<Box<str>, u32>>,
 }
 
 impl Reads {
-    pub(super) fn add(&mut self, item: u32, event: &Event) {
+    /// The number of the sum that reads of an item by a principal count in, for [`Reads::add`].
+    pub(super) fn slot(&mut self, item: u32, event: &Event) -> u32 {
         let trail = u32::try_from(event.trail).unwrap_or(u32::MAX);
-        let of_item = self.sums.entry((item, trail)).or_default();
+        let of_item = self.slots.entry((item, trail)).or_default();
         let actor = event.actor.as_deref().filter(|actor| actor.len() <= 1024).unwrap_or(NOBODY);
-        let actor = if self.readers >= MAX_READERS && !of_item.contains_key(actor) { OTHERS } else { actor };
-        match of_item.get_mut(actor) {
-            Some(sum) => {
-                sum.count += 1;
-                sum.last = sum.last.max(event.time);
-                if (event.time, &event.raw) < (sum.first, &sum.raw) {
-                    (sum.first, sum.raw) = (event.time, event.raw.clone());
-                }
-            }
-            None => {
-                self.readers += 1;
-                let sum = ReadSum { count: 1, first: event.time, last: event.time, raw: event.raw.clone() };
-                of_item.insert(actor.into(), sum);
-            }
+        let actor = if self.sums.len() >= MAX_READERS && !of_item.contains_key(actor) { OTHERS } else { actor };
+        if let Some(slot) = of_item.get(actor) {
+            return *slot;
         }
+        let slot = u32::try_from(self.sums.len()).unwrap_or(u32::MAX);
+        self.sums.push(ReadSum { count: 0, first: event.time, last: event.time, raw: event.raw.clone() });
+        of_item.insert(actor.into(), slot);
+        slot
+    }
+
+    pub(super) fn add(&mut self, slot: u32, event: &Event) {
+        let sum = &mut self.sums[slot as usize];
+        sum.count += 1;
+        sum.last = sum.last.max(event.time);
+        if (event.time, &event.raw) < (sum.first, &sum.raw) {
+            (sum.first, sum.raw) = (event.time, event.raw.clone());
+        }
+    }
+
+    /// The item, the trail, the principal and the sum of his reads, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u32, u32, &str, &ReadSum)> {
+        self.slots.iter().flat_map(|((item, trail), actors)| {
+            actors.iter().map(|(actor, slot)| (*item, *trail, &**actor, &self.sums[*slot as usize]))
+        })
     }
 }
 
@@ -317,26 +342,22 @@ const GENERATION: usize = 1 << 19;
 /// Tells a record that was there before, as long as it is not too long ago.
 #[derive(Default)]
 pub(super) struct Recent {
-    new: HashSet<u64>,
-    old: HashSet<u64>,
+    keyed: Keyed,
+    new: HashSet<u64, AsIs>,
+    old: HashSet<u64, AsIs>,
 }
 
 impl Recent {
     /// Whether the record was not there yet.
     pub(super) fn is_new(&mut self, record: impl Hash) -> bool {
-        let hash = hash(record);
+        let hash = self.keyed.hash_one(record);
         if self.old.contains(&hash) || !self.new.insert(hash) {
             return false;
         }
         if self.new.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.new);
+            std::mem::swap(&mut self.old, &mut self.new);
+            self.new.clear();
         }
         true
     }
-}
-
-pub(super) fn hash(of: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }

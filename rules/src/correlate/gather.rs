@@ -3,11 +3,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::hash::BuildHasher;
 
 use chrono::TimeDelta;
 
-use super::floods::{ANYBODY, Ends, LoadKey, Loads, Reads, Recent, hash};
-use super::names::{Named, Resolver};
+use super::floods::{ANYBODY, Ends, LoadKey, Loads, Reads, Recent};
+use super::hashes::{AsIs, Keyed};
+use super::memo::Memo;
+use super::names::{Named, Resolver, United};
 use super::{Names, Setup, Stream};
 use crate::model::{Covered, Entry, Event, EventKind, Hole, Outcome, Place, Time, VersionValue};
 
@@ -67,17 +70,23 @@ struct Gathering<'a> {
     setup: &'a Setup<'a>,
     resolver: Resolver<'a>,
     out: Gathered<'a>,
-    seen: HashSet<u64>,
+    seen: HashSet<u64, AsIs>,
+    keyed: Keyed,
     reads_seen: Recent,
+    /// Where loads and reads belong.
+    memo: Memo,
+    /// The place of each trail's kind among the kinds.
+    kinds: Vec<u32>,
     failed: HashMap<(u32, i64, Outcome), Ends>,
     lasting: HashMap<(u32, i64, EventKind), Ends>,
     unknown: VecDeque<Box<Event>>,
     /// How often they were looked through.
     replays: u32,
     /// How far all trails are.
-    settled: i64,
+    front: Time,
     slack: TimeDelta,
     found: Vec<u32>,
+    slots: Vec<u32>,
 }
 
 /// Reads the streams to their ends.
@@ -107,15 +116,19 @@ pub(super) fn gather<'a>(setup: &'a Setup<'a>, names: &'a Names, streams: Vec<St
         setup,
         resolver: Resolver::new(names, setup.trails),
         out,
-        seen: HashSet::new(),
+        seen: HashSet::default(),
+        keyed: Keyed::default(),
         reads_seen: Recent::default(),
+        memo: Memo::default(),
+        kinds: kinds(setup),
         failed: HashMap::new(),
         lasting: HashMap::new(),
         unknown: VecDeque::new(),
         replays: 0,
-        settled: i64::MIN,
+        front: Time::MIN_UTC,
         slack,
         found: Vec::new(),
+        slots: Vec::new(),
     };
     gathering.take_history();
     gathering.merge(streams);
@@ -143,7 +156,7 @@ impl<'a> Gathering<'a> {
             (0..streams.len()).map(|at| Reverse((Time::MIN_UTC, at))).collect();
         while let Some(Reverse((mut time, at))) = behind.pop() {
             let next = behind.peek().map_or(Time::MAX_UTC, |Reverse((next, _))| *next);
-            self.settled = (time.timestamp_millis()).saturating_sub(self.slack.num_milliseconds());
+            self.front = time;
             let mut taken = 0_u32;
             for entry in streams[at].by_ref() {
                 let told = self.take(at, entry);
@@ -170,7 +183,11 @@ impl<'a> Gathering<'a> {
                 Some(time)
             }
             Entry::Same(a, b) => {
-                let again = self.resolver.unite(&a, &b) && self.replays < MAX_REPLAYS;
+                let united = self.resolver.unite(&a, &b);
+                if united != United::Before {
+                    self.memo.clear();
+                }
+                let again = united == United::News && self.replays < MAX_REPLAYS;
                 self.replays += u32::from(again);
                 for _ in 0..if again { self.unknown.len() } else { 0 } {
                     if let Some(event) = self.unknown.pop_front() {
@@ -204,6 +221,11 @@ impl<'a> Gathering<'a> {
     }
 
     fn event(&mut self, event: Box<Event>) {
+        match event.kind {
+            EventKind::Loaded | EventKind::Refused if event.outcome == Outcome::Done => return self.load(event),
+            EventKind::Read if event.outcome == Outcome::Done => return self.read(&event),
+            _ => {}
+        }
         if event.outcome == Outcome::Done && (is_write(event.kind) || event.kind == EventKind::AutoRotated) {
             let path = event.target.whole_path();
             if self.out.names.sharing(&path) > 0 {
@@ -239,18 +261,8 @@ impl<'a> Gathering<'a> {
     fn sort_in(&mut self, event: Box<Event>, items: &[u32]) {
         let bucket = event.time.timestamp_millis().div_euclid(HOUR.num_milliseconds());
         match event.kind {
-            EventKind::Loaded | EventKind::Refused | EventKind::Restarted if event.outcome == Outcome::Done => {
-                self.load(event, items);
-            }
-            EventKind::Loaded | EventKind::Refused | EventKind::Restarted => {}
-            EventKind::Read => {
-                let kind = self.setup.trails[event.trail].kind;
-                if event.outcome == Outcome::Done && self.reads_seen.is_new((kind, &event.id, &event.target)) {
-                    for item in items {
-                        self.out.reads.add(*item, &event);
-                    }
-                }
-            }
+            EventKind::Restarted if event.outcome == Outcome::Done => self.name_consumer(&event),
+            kind if is_flood(kind) => {}
             kind if is_lasting(kind) => {
                 for item in items {
                     self.lasting.entry((*item, bucket, kind)).or_default().add(event.clone());
@@ -265,25 +277,64 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn load(&mut self, event: Box<Event>, items: &[u32]) {
+    /// Takes note of the consumer that an event names.
+    fn name_consumer(&mut self, event: &Event) {
         // The config says whose trail it is, where it is one consumer's.
-        let named = event.consumer.as_ref().and_then(|consumer| self.out.consumers.get(&**consumer)).copied();
-        let consumers = &mut self.out.trails[event.trail].consumers;
-        if let Some(named) = named.filter(|named| !consumers.contains(named)) {
-            consumers.insert(named);
-        }
-        if event.kind == EventKind::Restarted {
-            return;
-        }
-        let trail = u32::try_from(event.trail).unwrap_or(u32::MAX);
-        for (left, item) in items.iter().enumerate().rev() {
-            let named = &self.out.names.items()[*item as usize];
-            let consumer = consumer_of(named, &event, self.setup).unwrap_or(ANYBODY);
-            let key = LoadKey { item: *item, trail, consumer };
-            if left == 0 {
-                return self.out.loads.add(key, event, self.settled);
+        let named = event.consumer.as_ref().and_then(|consumer| self.out.consumers.get(&**consumer));
+        self.out.trails[event.trail].consumers.extend(named);
+    }
+
+    /// Fills `slots` with what an event is to be added to, looked up by `find` where it is not remembered.
+    fn slots(&mut self, event: &Event, actor: Option<&str>, find: impl FnOnce(&mut Self, &[u32], &mut Vec<u32>)) {
+        let name = self.memo.hashes((event.trail, event.target.as_str(), event.consumer.as_deref(), actor));
+        self.slots.clear();
+        if let Some(slots) = self.memo.get(name) {
+            self.slots.extend_from_slice(slots);
+        } else {
+            let (mut items, mut slots) = (std::mem::take(&mut self.found), std::mem::take(&mut self.slots));
+            self.resolver.find(event, &mut items);
+            if !items.is_empty() {
+                find(self, &items, &mut slots);
             }
-            self.out.loads.add(key, event.clone(), self.settled);
+            self.memo.insert(name, &slots);
+            (self.found, self.slots) = (items, slots);
+        }
+        if !self.slots.is_empty() {
+            let trail = &mut self.out.trails[event.trail];
+            trail.events += 1;
+            trail.reach(event.time);
+        }
+    }
+
+    fn load(&mut self, event: Box<Event>) {
+        self.slots(&event, None, |gathering, items, slots| {
+            gathering.name_consumer(&event);
+            let trail = u32::try_from(event.trail).unwrap_or(u32::MAX);
+            for item in items {
+                let named = &gathering.out.names.items()[*item as usize];
+                let consumer = consumer_of(named, &event, gathering.setup).unwrap_or(ANYBODY);
+                slots.push(gathering.out.loads.slot(LoadKey { item: *item, trail, consumer }));
+            }
+        });
+        let settled = self.front.timestamp_millis().saturating_sub(self.slack.num_milliseconds());
+        if let Some((last, others)) = self.slots.split_last() {
+            for slot in others {
+                self.out.loads.add(*slot, event.clone(), settled);
+            }
+            self.out.loads.add(*last, event, settled);
+        }
+    }
+
+    fn read(&mut self, event: &Event) {
+        let actor = event.actor.as_deref();
+        self.slots(event, actor, |gathering, items, slots| {
+            slots.extend(items.iter().map(|item| gathering.out.reads.slot(*item, event)));
+        });
+        let kind = self.kinds[event.trail];
+        if !self.slots.is_empty() && self.reads_seen.is_new((kind, &event.id, &event.target)) {
+            for slot in &self.slots {
+                self.out.reads.add(*slot, event);
+            }
         }
     }
 
@@ -291,8 +342,10 @@ impl<'a> Gathering<'a> {
         let kind = self.setup.trails[event.trail].kind;
         let seen = match event.kind {
             // However often somebody looks, what he sees is one thing.
-            EventKind::State => hash((event.trail, &event.target, event.time, &event.version, &event.value)),
-            _ => hash((
+            EventKind::State => {
+                self.keyed.hash_one((event.trail, &event.target, event.time, &event.version, &event.value))
+            }
+            _ => self.keyed.hash_one((
                 (kind, event.kind, &event.id, &event.target, &event.version, &event.run),
                 (&event.value, event.time, event.trail),
             )),
@@ -339,6 +392,13 @@ impl TrailState {
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
+}
+
+/// The place of each trail's kind among the kinds.
+fn kinds(setup: &Setup<'_>) -> Vec<u32> {
+    let all: BTreeSet<&str> = setup.trails.iter().map(|trail| trail.kind).collect();
+    let place = |kind: &str| (0..).zip(&all).find(|(_, one)| **one == kind).map_or(0, |(at, _)| at);
+    setup.trails.iter().map(|trail| place(trail.kind)).collect()
 }
 
 /// The consumer of a load, by its place among those of the item.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::hashes::Keyed;
 use crate::inventory::{Inventory, Item, ItemId};
 use crate::model::{Environment, Event, Key, Place, Trail};
 
@@ -11,11 +12,11 @@ use crate::model::{Environment, Event, Key, Place, Trail};
 pub struct Names {
     items: Vec<Named>,
     /// By place, by whole path (every item with a key there), and by `item:ID`.
-    exact: HashMap<String, Vec<u32>>,
+    exact: HashMap<String, Vec<u32>, Keyed>,
     /// Items whose copy is a whole path of which no key is known.
-    whole: HashMap<String, Vec<u32>>,
+    whole: HashMap<String, Vec<u32>, Keyed>,
     /// By key and alias.
-    keys: HashMap<Key, Vec<u32>>,
+    keys: HashMap<Key, Vec<u32>, Keyed>,
     needles: BTreeSet<String>,
 }
 
@@ -238,11 +239,22 @@ const MAX_NAME_BYTES: usize = 2048;
 /// Bytes of all of them, at most.
 const MAX_BYTES: usize = 32 << 20;
 
+/// What came of two names of one credential.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum United {
+    /// They were that before, or are too many to be told.
+    Before,
+    /// They are one from now on.
+    Now,
+    /// Names that were nobody's are now those of an item.
+    News,
+}
+
 /// Finds the items of names, with what trails say of names beside the inventory.
 pub(super) struct Resolver<'a> {
     names: &'a Names,
     trails: &'a [Trail],
-    nodes: HashMap<String, usize>,
+    nodes: HashMap<String, usize, Keyed>,
     texts: Vec<String>,
     parent: Vec<usize>,
     members: HashMap<usize, Vec<usize>>,
@@ -257,14 +269,14 @@ impl<'a> Resolver<'a> {
         Self { names, trails, nodes, texts, parent, members, items, bytes: 0 }
     }
 
-    /// Takes two names of one credential. Whether names that were nobody's are now those of an item.
-    pub(super) fn unite(&mut self, a: &Place, b: &Place) -> bool {
+    /// Takes two names of one credential.
+    pub(super) fn unite(&mut self, a: &Place, b: &Place) -> United {
         let (Some(a), Some(b)) = (self.node(a.as_str()), self.node(b.as_str())) else {
-            return false;
+            return United::Before;
         };
         let (a, b) = (self.root(a), self.root(b));
         if a == b {
-            return false;
+            return United::Before;
         }
         let news = self.items[a].is_empty() != self.items[b].is_empty();
         let size = |one: usize| self.members.get(&one).map_or(0, Vec::len);
@@ -274,7 +286,7 @@ impl<'a> Resolver<'a> {
         self.members.entry(keep).or_default().extend(moved);
         let moved = std::mem::take(&mut self.items[drop]);
         extend(&mut self.items[keep], &moved);
-        news
+        if news { United::News } else { United::Now }
     }
 
     fn node(&mut self, text: &str) -> Option<usize> {

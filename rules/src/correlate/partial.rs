@@ -84,7 +84,10 @@ fn values(item: &Item) -> BTreeSet<&Fingerprint> {
         .collect()
 }
 
-/// The value that a store had for an item before an instant.
+/// The value that a store remembers to have had for an item before an instant.
+///
+/// What a copy holds now says nothing of then: items that hold one value now, and of which one changed, share the value
+/// that it was changed to; and items that hold two need not have shared one before.
 fn value_before(item: &Item, time: Time) -> Option<&Fingerprint> {
     let copies = item.copies.iter().filter(|copy| !copy.value.guessable);
     let earlier = copies.flat_map(|copy| copy.history.versions.iter().filter(|version| version.created_at < time));

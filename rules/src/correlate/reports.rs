@@ -84,16 +84,16 @@ fn is_of_old_version(matched: &Matched, event: &Event) -> bool {
 /// Who read what.
 pub(super) fn readings(cells: &Cells<'_>) -> Vec<Reading> {
     let mut readings: Vec<Reading> = Vec::new();
-    for ((item, trail), actors) in &cells.gathered.reads.sums {
-        readings.extend(actors.iter().map(|(actor, sum)| Reading {
-            item: cells.gathered.names.items()[*item as usize].id.clone(),
-            actor: actor.to_string(),
-            trail: cells.setup.trails[*trail as usize].name.clone(),
+    for (item, trail, actor, sum) in cells.gathered.reads.all() {
+        readings.push(Reading {
+            item: cells.gathered.names.items()[item as usize].id.clone(),
+            actor: actor.to_owned(),
+            trail: cells.setup.trails[trail as usize].name.clone(),
             count: sum.count,
             first: sum.first,
             last: sum.last,
             raw: sum.raw.clone(),
-        }));
+        });
     }
     readings.sort();
     readings

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::estate::{Generator, Random};
 use super::support::{Estate, at, place};
-use crate::correlate::{Rotation, Verdict};
-use crate::model::{Entry, EventKind, Role};
+use crate::correlate::{Flag, Rotation, Verdict};
+use crate::model::{Entry, EventKind, Hole, Role, Time};
 
 /// An estate with some gaps.
 fn estate(seed: u64) -> Estate {
@@ -31,6 +31,26 @@ fn traced(estate: &Estate) -> std::collections::BTreeMap<String, usize> {
         *counts.entry(one.item.to_string()).or_default() += 1;
     }
     counts
+}
+
+/// A number or a digest shows that lines of an instant were taken out.
+fn torn(time: Time) -> Entry {
+    let reason = "a number is missing".to_owned();
+    Entry::Hole(Hole { from: Some(time), to: Some(time), reason, tampered: true, raw: None })
+}
+
+/// Makes it the events that name the consumer, and not the trails.
+fn name_consumers_in_events(estate: &mut Estate) {
+    for (trail, entries) in estate.trails.iter_mut().zip(&mut estate.entries) {
+        let Some(consumer) = trail.consumer.take() else {
+            continue;
+        };
+        for entry in entries {
+            if let Entry::Event(event) = entry {
+                event.consumer = Some(consumer.clone());
+            }
+        }
+    }
 }
 
 fn is_event(entry: &Entry) -> bool {
@@ -88,6 +108,59 @@ proptest! {
     }
 
     #[test]
+    fn a_trail_may_be_cut_into_files_one_after_the_other(seed in 0_u64..1000, parts in 2_usize..5) {
+        let mut estate = estate(seed);
+        let before = judged(&estate);
+        let mut random = Random(seed);
+        for trail in 0..estate.trails.len() {
+            let stretches: Vec<Entry> = estate.entries[trail].iter().filter(|one| !is_event(one)).cloned().collect();
+            for _ in 1..parts {
+                let length = i64::try_from(estate.entries[trail].len()).expect("short");
+                let at = usize::try_from(random.below(length)).expect("positive");
+                let mut rest = estate.entries[trail].split_off(at);
+                // What one file proves of the trail is true of every part of it.
+                rest.retain(is_event);
+                rest.extend(stretches.iter().cloned());
+                estate.trails.push(estate.trails[trail].clone());
+                estate.entries.push(rest);
+            }
+            estate.entries[trail].retain(is_event);
+            estate.entries[trail].extend(stretches);
+        }
+        prop_assert_eq!(differences(&judged(&estate), &before), Vec::<String>::new());
+    }
+
+    #[test]
+    fn once_all_deadlines_have_passed_nothing_changes_any_more(seed in 0_u64..1000, days in 1_i64..2000) {
+        let mut estate = estate(seed);
+        let before = judged(&estate);
+        prop_assert!(before.iter().all(|one| one.2 != Verdict::Pending));
+        for _ in 0..2 {
+            estate.as_of += chrono::TimeDelta::days(days);
+            // What was judged before is known, and is judged the same.
+            estate.earlier = judged(&estate).into_iter().map(|one| (one.0, one.2)).collect();
+            prop_assert_eq!(differences(&judged(&estate), &before), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_consumer_that_no_line_names_any_more_is_said_to_be_unwatched(seed in 0_u64..1000) {
+        let mut estate = estate(seed);
+        name_consumers_in_events(&mut estate);
+        let unwatched = |one: &Rotation| one.flags.contains(&Flag::UnwatchedConsumers);
+        prop_assert!(!estate.correlate().rotations.iter().any(unwatched));
+        for entries in &mut estate.entries {
+            entries.retain(|entry| match entry {
+                Entry::Event(event) => event.consumer.as_deref().is_none_or(|one| !one.ends_with("worker")),
+                _ => true,
+            });
+        }
+        let rotations = estate.correlate().rotations;
+        prop_assert!(rotations.iter().filter(|one| one.verdict == Verdict::Traced).all(unwatched));
+        prop_assert!(rotations.iter().any(unwatched));
+    }
+
+    #[test]
     fn other_credentials_do_not_matter(seed in 0_u64..1000) {
         let mut estate = estate(seed);
         let before = judged(&estate);
@@ -124,11 +197,16 @@ proptest! {
         let before = traced(&estate);
         let mut random = Random(seed);
         for entries in &mut estate.entries {
-            // A refusal is evidence against: without it, nobody can tell that there was one.
+            // A refusal is evidence against: without it, only the hole tells that there was something.
+            let mut holes = Vec::new();
             entries.retain(|entry| match entry {
-                Entry::Event(event) => event.kind == EventKind::Refused || !random.one_in(3),
+                Entry::Event(event) if random.one_in(3) => {
+                    holes.extend((event.kind == EventKind::Refused).then_some(event.time));
+                    false
+                }
                 _ => true,
             });
+            entries.extend(holes.into_iter().map(torn));
         }
         for (item, count) in traced(&estate) {
             prop_assert!(before.get(&item).is_some_and(|before| count <= *before), "{item}");
@@ -172,7 +250,7 @@ fn absurd_times_and_millions_of_names_do_no_harm() {
     estate.written("2", 3 * 86_400 + 60);
     estate.loaded(3 * 86_400 + 120);
     for kind in EventKind::ALL {
-        for time in [crate::model::Time::MIN_UTC, crate::model::Time::MAX_UTC, at(40 * 86_400)] {
+        for time in [Time::MIN_UTC, Time::MAX_UTC, at(40 * 86_400)] {
             let event = estate.event(1, kind, "vault:secret/shop#password", 0);
             event.time = time;
         }

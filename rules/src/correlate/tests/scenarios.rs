@@ -2,7 +2,7 @@
 
 use super::support::{APP, DAY, Estate, HOUR, LEDGER, MINUTE, STORE, at, mark, place};
 use crate::correlate::{Flag, Silence, Trace, Verdict};
-use crate::model::{EventKind, Fingerprint, History, Outcome, Role, Version, VersionState, VersionValue};
+use crate::model::{Entry, EventKind, Fingerprint, History, Outcome, Role, Version, VersionState, VersionValue};
 
 /// Asked for, written and loaded on day `day`.
 fn traced(estate: &mut Estate, day: i64, version: &str) {
@@ -340,6 +340,54 @@ fn a_verdict_that_changed_is_said_to_be_reopened_under_its_id() {
     let after = estate.only();
     assert_eq!((before.verdict, after.verdict, &after.id), (Verdict::Silent, Verdict::Traced, &before.id));
     assert!(after.flags.contains(&Flag::Reopened));
+}
+
+#[test]
+fn a_refusal_that_was_taken_out_of_a_trail_does_not_leave_it_traced() {
+    let mut estate = Estate::three_trails();
+    traced(&mut estate, 3, "2");
+    estate.refused(3 * DAY + HOUR);
+    assert_eq!(estate.only().verdict, Verdict::AppliedNeverLoaded);
+    estate.entries[APP].pop();
+    // The trail is declared to be complete: nobody can tell.
+    assert_eq!(estate.only().verdict, Verdict::Traced);
+    // What was not written for a reason that is known is a gap, and no sign that somebody hides something.
+    estate.hole(APP, 3 * DAY + HOUR, 3 * DAY + HOUR);
+    assert_eq!(estate.only().verdict, Verdict::Traced);
+    let Some(Entry::Hole(hole)) = estate.entries[APP].last_mut() else {
+        unreachable!("just added");
+    };
+    hole.tampered = true;
+    let rotation = estate.only();
+    assert_eq!((rotation.verdict, rotation.traces.application), (Verdict::Inconclusive, Trace::Unknown));
+    let missing: Vec<_> = rotation.missing.iter().map(|one| (one.role, one.trail.as_deref(), one.from)).collect();
+    assert_eq!(missing, [(Role::Application, Some("app"), at(3 * DAY + HOUR))]);
+}
+
+#[test]
+fn a_hole_where_nothing_is_due_leaves_it_traced() {
+    let mut estate = Estate::three_trails();
+    traced(&mut estate, 3, "2");
+    for (from, to) in [(2 * DAY, 2 * DAY + HOUR), (5 * DAY, 5 * DAY + HOUR)] {
+        estate.hole(APP, from, to);
+        if let Some(Entry::Hole(hole)) = estate.entries[APP].last_mut() {
+            hole.tampered = true;
+        }
+    }
+    assert_eq!(estate.only().verdict, Verdict::Traced);
+}
+
+#[test]
+fn items_that_share_a_value_since_one_was_changed_to_it_are_no_group() {
+    for (own, other) in [("a", "a"), ("a", "b")] {
+        let mut estate = Estate::three_trails();
+        estate.last().current = Some(Fingerprint::from_stored(own.into()));
+        let given = estate.secret("API_TOKEN");
+        given.copies.push(place("vault:secret/api#token"));
+        given.current = Some(Fingerprint::from_stored(other.into()));
+        traced(&mut estate, 3, "2");
+        assert_eq!(estate.verdicts(), [(Verdict::Traced, vec![])], "{own} {other}");
+    }
 }
 
 #[test]

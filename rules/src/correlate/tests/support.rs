@@ -9,8 +9,8 @@ use crate::correlate::names::Resolver;
 use crate::correlate::{Correlation, Flag, Names, Rotation, Setup, Stream, Verdict, correlate};
 use crate::inventory::Inventory;
 use crate::model::{
-    CopyKind, Covered, Declaration, Entry, Event, EventKind, Facts, Hole, Key, Origin, Outcome, Place, Proof, Raw,
-    Role, SecretCopy, Snapshot, Time, Trail, ValueMark,
+    CopyKind, Covered, Declaration, Entry, Event, EventKind, Facts, Fingerprint, Hole, Key, Origin, Outcome, Place,
+    Proof, Raw, Role, SecretCopy, Snapshot, Time, Trail, ValueMark,
 };
 use crate::policy::Policy;
 use crate::value::Value;
@@ -37,6 +37,8 @@ pub(crate) struct Given {
     pub(crate) consumers: Vec<String>,
     pub(crate) derived_from: Vec<String>,
     pub(crate) history: crate::model::History,
+    /// What its copies hold now.
+    pub(crate) current: Option<Fingerprint>,
 }
 
 /// Secrets, trails and what they hold.
@@ -172,6 +174,7 @@ impl Estate {
             for place in &given.copies {
                 let mut copy = SecretCopy::new(place.clone(), CopyKind::VaultKv2, None, Value::unread());
                 copy.history = given.history.clone();
+                copy.value.fingerprint.clone_from(&given.current);
                 facts.copies.push(copy);
             }
         }
