@@ -1,6 +1,5 @@
 //! The JSON logs of vendors: a record is read, or said to be broken.
 
-
 use keytrail::trails::{self, Opening, Out, Reads, TrailConfig, TrailKind};
 use keytrail_rules::correlate::Names;
 use keytrail_rules::model::Location;

@@ -1,6 +1,5 @@
 //! What tests of parsers share: a fixture is read line by line, and what comes out is shown in one line each.
 
-
 use keytrail_rules::correlate::Names;
 use keytrail_rules::model::{Location, Time};
 use proptest::collection::vec;
