@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use keytrail_rules::checks::RULES;
+use keytrail_rules::checks::{Facet, RULES};
 
 use crate::support::{Keytrail, Outcome, copy_tree, repository};
 
@@ -31,12 +31,15 @@ fn its_plan_is_the_same_as_ever() {
 }
 
 #[test]
-fn every_rule_fires_in_it() {
+fn every_rule_about_what_is_there_fires_in_it() {
     let report = scan(&["--format", "json"]).json();
     let findings = report["findings"].as_array().expect("findings");
-    for rule in RULES {
-        assert!(findings.iter().any(|finding| finding["rule"] == rule.id), "{} does not fire", rule.id);
+    let fires = |id: &str| findings.iter().any(|finding| finding["rule"] == id);
+    // What can go wrong with trails is in fixtures/checks: of a company where all of it did, nobody would believe the rest.
+    for rule in RULES.iter().filter(|rule| rule.facet != Facet::Trails) {
+        assert!(fires(rule.id), "{} does not fire", rule.id);
     }
+    assert!(fires("silent-rotation") && fires("requested-never-applied"));
     assert_eq!(report["gaps"], serde_json::json!([]));
 }
 

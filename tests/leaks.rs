@@ -280,6 +280,10 @@ fn rules_of_gitleaks_are_honoured_and_what_cannot_be_is_said() {
     assert_eq!(count(&leaks(folder.path(), &["a.txt"])), 0);
     let leak = only(&leaks(folder.path(), &["--rules", "rules.toml", "a.txt"]));
     assert_eq!(leak["detector"], "shop-token");
+    write(folder.path(), "rules.toml", &format!("{rules}path = '''[.]md$'''\n"));
+    assert_eq!(count(&leaks(folder.path(), &["--rules", "rules.toml", "a.txt"])), 0, "it is of other files");
+    write(folder.path(), "a.md", "the key is shop_0f3a9c7d51e2b84c6d7e8f90 here\n");
+    assert_eq!(count(&leaks(folder.path(), &["--rules", "rules.toml", "."])), 1);
     write(folder.path(), "rules.toml", "[[rules]]\nid = \"broken\"\nregex = '''a(b'''\nkeywords = [\"abcd\"]\n");
     let broken = leaks(folder.path(), &["--rules", "rules.toml", "a.txt"]);
     assert!(broken.status == Some(2) && broken.stderr.contains("broken"), "{:?} {}", broken.status, broken.stderr);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use keytrail::config::StateConfig;
-use keytrail::state::{Mode, Seen, State, StateError};
+use keytrail::state::{IncidentRow, IncidentStatus, Ledger, Mode, Seen, State, StateError};
 use keytrail_rules::model::{Fingerprint, Place, Sighting, Time};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -19,6 +19,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
 use crate::support::postgres::{PASSWORD, Postgres};
+
+mod verdicts;
 
 /// A state that nobody has used yet.
 struct Fresh {
@@ -322,6 +324,36 @@ async fn a_killed_scan_leaves_whole_records_only() {
 }
 
 #[tokio::test]
+async fn of_two_scans_one_changes_an_incident() {
+    let intent = IncidentRow {
+        estate: "shop".into(),
+        sink: "issues".into(),
+        fingerprint: "f".repeat(64),
+        rule: "no-owner".into(),
+        summary: "Nobody owns 'DB_PASSWORD' — 漢字.".into(),
+        status: IncidentStatus::Intent,
+        reference: None,
+        occurrence: 1,
+        intent_at: time(1),
+        filed_at: None,
+        resolved_at: None,
+        leased_until: time(60),
+        revision: 0,
+    };
+    for fresh in Fresh::both().await {
+        let (one, other) = (fresh.writable().await, fresh.writable().await);
+        assert!(one.add(&intent).await.unwrap() && !other.add(&intent).await.unwrap());
+        let (status, reference) = (IncidentStatus::Filed, Some("o/r#1".to_owned()));
+        let filed = IncidentRow { status, reference, filed_at: Some(time(2)), ..intent.clone() };
+        assert!(other.replace(&filed).await.unwrap() && !one.replace(&intent).await.unwrap());
+        let kept = IncidentRow { revision: 1, ..filed };
+        assert_eq!(one.incidents("shop", "issues").await.unwrap(), std::slice::from_ref(&kept));
+        assert!(!one.remove(&intent).await.unwrap() && one.remove(&kept).await.unwrap());
+        assert_eq!(other.incidents("shop", "issues").await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused() {
     for fresh in Fresh::both().await {
         let state = fresh.writable().await;
@@ -335,8 +367,8 @@ async fn a_newer_schema_is_refused() {
             .await;
         for mode in [Mode::ReadOnly, Mode::ReadWrite] {
             let refused = fresh.open(mode).await.unwrap_err();
-            assert!(matches!(refused, StateError::Newer { found: 99, known: 2, .. }), "{refused}");
-            assert!(refused.to_string().ends_with("has schema 99; this Keytrail knows schemas up to 2"), "{refused}");
+            assert!(matches!(refused, StateError::Newer { found: 99, known: 4, .. }), "{refused}");
+            assert!(refused.to_string().ends_with("has schema 99; this Keytrail knows schemas up to 4"), "{refused}");
         }
     }
 }

@@ -150,7 +150,7 @@ fn every_rule_has_a_firing_and_a_silent_fixture_and_no_fixture_is_left_over() {
 }
 
 #[test]
-fn every_kind_of_file_and_store_has_a_fixture() {
+fn every_kind_of_file_store_trail_and_incident_has_a_fixture() {
     for kind in keytrail::inventory::KINDS {
         let held = [kind.config_key, &kind.name.replace('-', "_")]
             .iter()
@@ -164,6 +164,14 @@ fn every_kind_of_file_and_store_has_a_fixture() {
         let against_a_server = repository().join(format!("tests/{}.rs", kind.name.replace('-', "_"))).is_file();
         let in_a_fixture = configs.contains(&format!("kind = \"{}\"", kind.name));
         assert!(against_a_server || in_a_fixture, "no test and no fixture has the store {}", kind.name);
+    }
+    for kind in keytrail::trails::KINDS {
+        let is_a_server = matches!(kind.reads, keytrail::trails::Reads::Server(_));
+        let held = repository().join("fixtures/trails").join(kind.name).is_dir();
+        assert!(is_a_server || held, "fixtures/trails/{} is missing", kind.name);
+    }
+    for kind in keytrail::incidents::KINDS {
+        assert!(configs.contains(&format!("kind = \"{}\"", kind.name)), "no fixture files with {}", kind.name);
     }
 }
 

@@ -28,8 +28,11 @@ macro_rules! table {
 
 table![table, json, sarif];
 
+pub(crate) use json::document;
 pub use json::inventory as inventory_json;
+pub use json::trails as trails_json;
 pub use table::inventory as inventory_table;
+pub use table::trails as trails_table;
 
 impl Format {
     /// The format of that name.

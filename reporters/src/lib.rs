@@ -7,12 +7,14 @@
 
 pub mod escape;
 pub mod formats;
+pub mod lanes;
 
 mod baseline;
 mod error;
 mod options;
 #[cfg(test)]
 mod samples;
+mod style;
 
 pub use baseline::baseline;
 pub use error::Error;

@@ -22,6 +22,9 @@ macro_rules! every {
     }};
 }
 
+#[path = "samples/trails.rs"]
+pub(crate) mod trails;
+
 /// Every class.
 pub(crate) fn classes() -> [Class; 3] {
     every!(Class: Plain, Secret, RotationRequired)
@@ -101,6 +104,9 @@ pub(crate) fn empty() -> Report {
         tool: Tool { name: "keytrail", version: "0.1.0" },
         scope: Vec::new(),
         items: Vec::new(),
+        rotations: Vec::new(),
+        readings: Vec::new(),
+        trails: Vec::new(),
         leaks: Vec::new(),
         searched: None,
         gaps: Vec::new(),
@@ -337,6 +343,7 @@ pub(crate) fn everything() -> Report {
     }
     report.leaks = leaks();
     report.searched = Some(searched());
+    trails::add_everything(&mut report);
     let known = report.findings[8].fingerprint.clone();
     report.apply_baseline(&BTreeSet::from([known]));
     report
@@ -454,6 +461,7 @@ pub(crate) fn full_of(strings: &[String]) -> Report {
         let reason = gap_reasons()[at % 9];
         report.gaps.push(Gap::at(location, reason, text).in_place(place).hint(other));
         report.gaps.push(Gap::new(text, reason, other));
+        trails::add_text(&mut report, text, other, time("2026-11-01T00:00:00Z"));
     }
     report.apply_baseline(&BTreeSet::new());
     report

@@ -3,8 +3,11 @@
 //! A version counter counts writes of a *path*, which many keys share. So a write proves a new value of a key only
 //! where the values were compared; otherwise it bounds the age. Metadata edits, deletes and undeletes change no
 //! version's `created_at`. A value that was there before (a rollback, the same value written again) is as old as its
-//! first appearance. One limit is left: a rollback to a value that only dropped or unreadable versions held looks like
-//! a new value, unless an earlier scan saw it.
+//! first appearance. A rotation that the trails prove sets the age too, and narrows what a store cannot tell. One limit
+//! is left: a rollback to a value that only dropped or unreadable versions held looks like a new value, unless an
+//! earlier scan saw it or a trail shows it.
+
+mod proven;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::correlate::Correlation;
 use crate::inventory::{Inventory, Item};
 use crate::leaks::LeakReport;
 use crate::model::{Declaration, Evidence, Finding, SecretCopy, Severity, Snapshot, Time};
@@ -86,6 +87,8 @@ pub struct Context<'a> {
     pub inventory: &'a Inventory,
     /// The leaks, with the items that they belong to.
     pub leaks: &'a [LeakReport],
+    /// What the trails say together; nothing where none was read.
+    pub correlation: &'a Correlation,
     /// The parts of the scan that run.
     pub facets: &'a BTreeSet<Facet>,
     /// What the other rules found, for rules about exceptions; empty for all others.
@@ -129,6 +132,8 @@ macro_rules! rule {
     };
 }
 
+mod changes;
+
 /// Declares the modules of the rules and lists them: one line a rule.
 macro_rules! table {
     ($($name:ident),* $(,)?) => {
@@ -168,6 +173,21 @@ table![
     leaked_current_value,
     leaked_previous_value,
     leaked_unmanaged_secret,
+    // Trails
+    silent_rotation,
+    requested_never_applied,
+    applied_never_loaded,
+    unproven_rotation,
+    no_op_rotation,
+    value_regression,
+    partial_group_rotation,
+    old_version_alive,
+    trail_gap,
+    trail_tampered,
+    unexpected_reader,
+    auto_rotation_off,
+    auto_rotation_failing,
+    deleted_out_of_band,
     // Reads what the others found
     stale_exception,
 ];
@@ -227,3 +247,6 @@ fn days_between(from: Time, to: Time) -> i64 {
 fn count(number: i64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,9 @@ impl Inventory {
         for item in inventory.items.values_mut() {
             item.settle(policy);
             item.age = Age::of_item(item, &seen);
+            if let Some(correlation) = &snapshot.facts.correlation {
+                item.age = Age::proven(item.age.take(), item, correlation);
+            }
         }
         derive::derive(&mut inventory, &snapshot.sightings);
         schedule::schedule(&mut inventory, policy, snapshot.as_of);

@@ -10,6 +10,7 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod correlate;
 pub mod decode;
 pub mod detectors;
 pub mod inventory;
@@ -20,7 +21,7 @@ pub mod policy;
 pub mod report;
 pub mod search;
 pub mod searcher;
-mod simd;
+pub mod simd;
 pub mod text;
 pub mod value;
 

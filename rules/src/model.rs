@@ -3,6 +3,7 @@
 mod copy;
 mod declaration;
 mod environment;
+mod event;
 mod finding;
 mod gap;
 mod key;
@@ -15,6 +16,7 @@ mod snapshot;
 pub use copy::{CopyKind, History, SecretCopy, Version, VersionState, VersionValue};
 pub use declaration::{AutoRotation, Class, Declaration, Origin, Stated, Target};
 pub use environment::Environment;
+pub use event::{Covered, Entry, Event, EventKind, Hole, Outcome, Proof, Raw, Role, Trail, ValueMark};
 pub use finding::{Evidence, Finding};
 pub use gap::{Gap, GapReason};
 pub use key::Key;

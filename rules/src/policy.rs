@@ -1,5 +1,7 @@
 //! What the organisation asks for: validated, with the lines kept for messages.
 
+use chrono::TimeDelta;
+
 use crate::cadence::{Cadence, Period};
 use crate::inventory::{Item, ItemId};
 use crate::model::{Environment, Key, Location, Time};
@@ -11,6 +13,10 @@ pub struct Policy {
     pub due_soon: Period,
     /// The cadence of a `rotation-required` secret that states none.
     pub default_cadence: Option<Cadence>,
+    /// How far a change may be from the request for it.
+    pub request_window: TimeDelta,
+    /// How long after a change its consumers may take to load it.
+    pub load_window: TimeDelta,
     /// What is let pass, for a reason and for a time.
     pub exceptions: Vec<Exception>,
     /// Leaks that are let pass.
@@ -26,6 +32,8 @@ impl Default for Policy {
         Self {
             due_soon,
             default_cadence: None,
+            request_window: TimeDelta::days(1),
+            load_window: TimeDelta::days(1),
             exceptions: Vec::new(),
             accepted: Vec::new(),
             disabled_rules: Vec::new(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::age::Age;
 use crate::checks::{Context, Facet, RULES, Rule};
+use crate::correlate::{Correlation, Reading, Rotation, TrailReport};
 use crate::inventory::{Inventory, Item, ItemId};
 use crate::leaks::{self, LeakReport};
 use crate::model::{
@@ -31,6 +32,12 @@ pub struct Report {
     pub scope: Vec<ScopeEntry>,
     /// Every secret, by id.
     pub items: Vec<ItemReport>,
+    /// The changes that the trails show, by item and time.
+    pub rotations: Vec<Rotation>,
+    /// Who read which secret, by the trails.
+    pub readings: Vec<Reading>,
+    /// The trails that were read, in the order of the config.
+    pub trails: Vec<TrailReport>,
     /// Secrets that lie where they should not, those in use first.
     pub leaks: Vec<LeakReport>,
     /// What was searched for leaks.
@@ -232,7 +239,9 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
     let inventory = Inventory::new(snapshot, policy);
     let leaks =
         if facets.contains(&Facet::Leaks) { leaks::attribute(snapshot, &inventory, policy) } else { Vec::new() };
-    let context = Context { snapshot, policy, inventory: &inventory, leaks: &leaks, facets, raised: &[] };
+    let none = Correlation::default();
+    let correlation = snapshot.facts.correlation.as_ref().unwrap_or(&none);
+    let context = Context { snapshot, policy, inventory: &inventory, leaks: &leaks, correlation, facets, raised: &[] };
     let runs = |rule: &&&Rule| facets.contains(&rule.facet) && !policy.disabled_rules.iter().any(|id| id == rule.id);
     let (last, first): (Vec<&Rule>, Vec<&Rule>) =
         RULES.iter().filter(runs).partition(|rule| rule.id == STALE_EXCEPTION);
@@ -273,6 +282,9 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         tool: Tool { name: "keytrail", version: env!("CARGO_PKG_VERSION") },
         scope: sorted(&snapshot.facts.scope),
         items,
+        rotations: by_item_and_time(&correlation.rotations),
+        readings: sorted(&correlation.readings),
+        trails: correlation.trails.clone(),
         leaks,
         searched: snapshot.facts.searched.clone(),
         gaps: gaps(&snapshot.facts.gaps),
@@ -284,6 +296,12 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
     };
     report.summarise();
     report
+}
+
+fn by_item_and_time(rotations: &[Rotation]) -> Vec<Rotation> {
+    let mut rotations = rotations.to_vec();
+    rotations.sort_by(|a, b| (&a.item, a.at, &a.id).cmp(&(&b.item, b.at, &b.id)));
+    rotations
 }
 
 /// The rule whose findings make an item [`ItemStatus::Compromised`].

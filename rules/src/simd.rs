@@ -7,6 +7,7 @@ mod masks;
 use std::ops::Range;
 
 pub(crate) use masks::*;
+pub use masks::{BLOCK, Set, masks};
 
 /// Bytes of a group.
 pub(crate) const GRAM: usize = 4;

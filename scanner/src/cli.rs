@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use keytrail_rules::checks::Facet;
 use keytrail_rules::model::{Severity, Time};
 
@@ -21,10 +21,10 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// When to use colours; they never carry meaning.
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", display_order = 100)]
     pub color: Color,
     /// Show no progress.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 101)]
     pub quiet: bool,
 }
 
@@ -33,6 +33,7 @@ Examples:
   keytrail scan                                   look at the current folder
   keytrail scan --format sarif=keytrail.sarif     the same, for GitHub code scanning
   keytrail leaks                                  search files and git history for secrets
+  keytrail trace DATABASE_PASSWORD                who changed it, and did it leave its traces
   keytrail init                                   write a commented keytrail.toml of what is there
   keytrail rules explain overdue-rotation         why a finding matters, and how to fix it
 
@@ -51,6 +52,10 @@ pub enum Command {
     Leaks(Box<LeaksArgs>),
     /// List every secret with its owner, age, due date and places.
     Inventory(InventoryArgs),
+    /// Show the changes of one secret in its store, its applications and the ledger, side by side.
+    Trace(TraceArgs),
+    /// List the trails: what each holds, what proves that, and what is missing.
+    Trails(TrailsArgs),
     /// List or explain the rules.
     Rules {
         /// What to show.
@@ -106,7 +111,7 @@ pub struct ReportArgs {
 
 /// Options of `scan`.
 #[derive(Debug, Args)]
-#[command(after_help = SCAN_HELP)]
+#[command(after_help = SCAN_HELP, group = ArgGroup::new("change").args(["fix", "file_incidents"]).multiple(true))]
 pub struct ScanArgs {
     /// Where from.
     #[command(flatten)]
@@ -120,8 +125,12 @@ pub struct ScanArgs {
     /// Print the rotation plan of what is due. This version plans; it rotates nothing, so --dry-run is required.
     #[arg(long)]
     pub fix: bool,
-    /// With --fix: print the plan, change nothing.
-    #[arg(long, requires = "fix")]
+    /// File an incident for each finding with every [[incident]] of the config, once, and resolve it when the finding
+    /// is gone.
+    #[arg(long)]
+    pub file_incidents: bool,
+    /// With --fix: print the plan, change nothing. With --file-incidents: say what would be filed, send nothing.
+    #[arg(long, requires = "change")]
     pub dry_run: bool,
 }
 
@@ -207,6 +216,46 @@ pub struct InventoryArgs {
     pub format: ListFormat,
 }
 
+/// Options of `trace`.
+#[derive(Debug, Args)]
+#[command(after_help = TRACE_HELP)]
+pub struct TraceArgs {
+    /// The secret: its id, its key, or a place that holds it.
+    pub item: String,
+    /// Where from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
+    pub format: ListFormat,
+    /// Show only what happened at this time or later.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<Time>,
+}
+
+const TRACE_HELP: &str = "\
+Examples:
+  keytrail trace DATABASE_PASSWORD                       in every environment
+  keytrail trace DATABASE_PASSWORD@production            in one
+  keytrail trace 'vault:secret/shop/database#password'   by a place that holds it
+
+Time runs down. Each event stands in the lane of the record that it is a trace in, with who did it and the line that says
+so; a lane is shaded where its record has no data. Each change ends with its verdict and the next step.";
+
+/// Options of `trails`.
+#[derive(Debug, Args)]
+pub struct TrailsArgs {
+    /// Where from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
+    pub format: ListFormat,
+    /// Go on reading files as they grow: print each new event about a secret, and each verdict that changes.
+    #[arg(long, conflicts_with = "as_of")]
+    pub follow: bool,
+}
+
 /// Options of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -254,7 +303,7 @@ pub enum Color {
 pub enum ListFormat {
     /// For people.
     Table,
-    /// For programs: the `items` of the JSON report.
+    /// For programs.
     Json,
 }
 
@@ -267,6 +316,8 @@ pub enum Part {
     Cadence,
     /// Whether it lies open in files, logs or the git history.
     Leaks,
+    /// Whether every change left its traces in the store, the applications and the ledger.
+    Trails,
 }
 
 impl From<Part> for Facet {
@@ -275,6 +326,7 @@ impl From<Part> for Facet {
             Part::Inventory => Self::Inventory,
             Part::Cadence => Self::Cadence,
             Part::Leaks => Self::Leaks,
+            Part::Trails => Self::Trails,
         }
     }
 }

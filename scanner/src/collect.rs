@@ -1,9 +1,11 @@
 //! Collects a snapshot: the files of the tree, the stores, and what earlier scans saw.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
+use keytrail_rules::correlate::Verdict;
 use keytrail_rules::model::{
     Facts, FingerprintKey, Gap, GapReason, Location, SecretCopy, Snapshot, Time, VersionValue,
 };
@@ -37,17 +39,29 @@ pub struct Collection<'a> {
     pub warn: &'a dyn Fn(&str),
 }
 
+/// What was collected.
+pub struct Collected {
+    /// What the sources say.
+    pub snapshot: Snapshot,
+    /// The key of its fingerprints.
+    pub key: FingerprintKey,
+    /// How earlier scans judged the changes that trails show, by the id of the change.
+    pub verdicts: BTreeMap<String, Verdict>,
+    /// Whether this scan may write to the state.
+    pub mode: Mode,
+}
+
 impl Collection<'_> {
-    /// Reads everything, and gives the key of its fingerprints beside it. A source that cannot be read becomes a gap of
-    /// the snapshot.
+    /// Reads everything. A source that cannot be read becomes a gap of the snapshot.
     ///
     /// # Errors
     /// A config whose patterns are no globs, and a state that cannot be opened: without it ages would be wrong.
-    pub async fn collect(&self) -> Result<(Snapshot, FingerprintKey), Error> {
+    pub async fn collect(&self) -> Result<Collected, Error> {
         self.progress.set_message("looking for files");
         let discovery = discover(self.root, &self.config.inventory, &|| self.progress.tick())?;
         // A folder with nothing in it is most likely the wrong one.
-        let holds_something = !self.config.stores.is_empty() || discovery.files.iter().any(|found| self.claims(found));
+        let is_configured = !self.config.stores.is_empty() || !self.config.trails.is_empty();
+        let holds_something = is_configured || discovery.files.iter().any(|found| self.claims(found));
         let wanted = if self.record && holds_something { Mode::ReadWrite } else { Mode::ReadOnly };
         let (state, key, mode) = self.open_state(wanted).await?;
         let mut facts = self.read_tree(discovery, &key);
@@ -71,10 +85,14 @@ impl Collection<'_> {
                 sighting.last_seen = sighting.last_seen.min(self.as_of);
             }
         }
+        let verdicts = match state.as_ref().filter(|_| !self.config.trails.is_empty()) {
+            Some(state) => state.verdicts(self.as_of).await?,
+            None => Default::default(),
+        };
         if let Some(state) = state.filter(|_| mode == Mode::ReadWrite) {
             state.record(&key.id(), self.as_of, &seen(&facts)).await?;
         }
-        Ok((Snapshot { as_of: self.as_of, facts, sightings }, key))
+        Ok(Collected { snapshot: Snapshot { as_of: self.as_of, facts, sightings }, key, verdicts, mode })
     }
 
     /// The state, and the key of its fingerprints. Where the folder cannot be written, nothing is remembered.

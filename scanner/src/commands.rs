@@ -1,25 +1,34 @@
 //! The commands. Each is one file of `commands/` with a `run` that returns the exit status.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write};
 
 use chrono::{SubsecRound, Utc};
-use keytrail_rules::model::Time;
+use indicatif::ProgressBar;
+use keytrail_rules::checks::Facet;
+use keytrail_rules::correlate::Verdict;
+use keytrail_rules::model::{FingerprintKey, Snapshot, Time};
 use keytrail_rules::text::visible;
 
 use crate::cli::{Cli, Color, Command, SourceArgs};
-use crate::collect::{Collection, progress};
+use crate::collect::{self, Collection, progress};
 use crate::config::Config;
 use crate::error::Error;
 use crate::leaks::hunt;
 use crate::source::KnownSecrets;
+use crate::state::{Mode, State};
 
 mod completions;
+mod follow;
+mod incidents;
 mod init;
 mod inventory;
 mod leaks;
 mod output;
 mod rules;
 mod scan;
+mod trace;
+mod trails;
 
 /// The exit status of a command that ran.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,14 +58,38 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Scan(args) => scan::run(cli, args),
         Command::Leaks(args) => leaks::run(cli, args),
         Command::Inventory(args) => inventory::run(cli, args),
+        Command::Trace(args) => trace::run(cli, args),
+        Command::Trails(args) => trails::run(cli, args),
         Command::Rules { command } => rules::run(command.as_ref()),
         Command::Init(args) => init::run(args),
         Command::Completions { shell } => completions::run(*shell),
     }
 }
 
-/// Collects the snapshot of a command, and the config that it was collected under.
-fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules::model::Snapshot, Config), Error> {
+/// What a command collected, and what it needs to go on.
+struct Collected<'a> {
+    args: &'a SourceArgs,
+    config: Config,
+    snapshot: Snapshot,
+    /// How earlier scans judged what the trails show.
+    verdicts: BTreeMap<String, Verdict>,
+    mode: Mode,
+    /// The key of its fingerprints.
+    key: FingerprintKey,
+    bar: ProgressBar,
+}
+
+/// Collects the snapshot of a command, as far as the facets need it, and the config that it was collected under.
+fn collect(cli: &Cli, args: &SourceArgs, facets: &BTreeSet<Facet>) -> Result<(Snapshot, Config), Error> {
+    let mut collected = collect_first(cli, args, facets.contains(&Facet::Leaks))?;
+    if facets.contains(&Facet::Trails) {
+        collected.read_trails()?;
+    }
+    Ok(collected.finish())
+}
+
+/// Collects everything but the trails.
+fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Collected<'a>, Error> {
     let unreadable = |error| Error::Root(args.path.clone(), error);
     if !args.path.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(ErrorKind::NotADirectory.into()));
@@ -74,14 +107,37 @@ fn collect(cli: &Cli, args: &SourceArgs, leaks: bool) -> Result<(keytrail_rules:
         progress: &bar,
         warn: &|message| bar.suspend(|| warn(message)),
     };
-    let snapshot = runtime()?.block_on(collection.collect());
-    let (mut snapshot, key) = snapshot?;
+    let collected = runtime()?.block_on(collection.collect());
+    let collect::Collected { mut snapshot, key, verdicts, mode } = collected?;
     if leaks {
         let warn = |message: &str| bar.suspend(|| warn(message));
         hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
     }
-    bar.finish_and_clear();
-    Ok((snapshot, config))
+    Ok(Collected { args, config, snapshot, verdicts, mode, key, bar })
+}
+
+impl Collected<'_> {
+    /// Reads the trails, and remembers how the changes that they show were judged.
+    fn read_trails(&mut self) -> Result<(), Error> {
+        crate::trails::in_scan(&mut self.snapshot, &self.config, &self.verdicts, &self.key, &self.bar)?;
+        let rotations = self.snapshot.facts.correlation.as_ref().map_or(&[][..], |correlation| &correlation.rotations);
+        if self.mode == Mode::ReadOnly || rotations.is_empty() {
+            return Ok(());
+        }
+        // Opened anew: the trails may have taken longer than a server keeps a connection.
+        let recording = async {
+            match State::open(&self.config.state, &self.args.path, self.mode).await? {
+                Some(state) => state.record_verdicts(rotations, self.snapshot.as_of).await,
+                None => Ok(()),
+            }
+        };
+        Ok(runtime()?.block_on(recording)?)
+    }
+
+    fn finish(self) -> (Snapshot, Config) {
+        self.bar.finish_and_clear();
+        (self.snapshot, self.config)
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {

@@ -3,9 +3,11 @@
 mod decode;
 mod document;
 mod error;
+mod incidents;
 mod leaks;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
@@ -16,8 +18,11 @@ use keytrail_rules::model::{Declaration, Environment, Location};
 use keytrail_rules::policy::Policy;
 
 use crate::source::open_regular;
+use crate::trails::TrailConfig;
 
 pub use error::ConfigErrors;
+pub use incidents::IncidentConfig;
+pub(crate) use incidents::is_protected;
 pub use leaks::LeaksConfig;
 
 /// The name of the config in the scanned folder.
@@ -33,12 +38,16 @@ pub struct Config {
     pub inventory: InventoryConfig,
     /// `[[store]]`, in the order of the file.
     pub stores: Vec<StoreConfig>,
+    /// `[[trail]]`, in the order of the file.
+    pub trails: Vec<TrailConfig>,
     /// `[[secret]]` as declarations.
     pub declarations: Vec<Declaration>,
     /// `[policy]` and `[[exception]]`.
     pub policy: Policy,
     /// `[leaks]`.
     pub leaks: LeaksConfig,
+    /// `[[incident]]`, in the order of the file.
+    pub incidents: Vec<IncidentConfig>,
     /// `[state]`.
     pub state: StateConfig,
 }

@@ -8,7 +8,7 @@ mod archives;
 mod bounds;
 pub mod checkpoint;
 pub mod contents;
-mod decompress;
+pub(crate) mod decompress;
 pub mod files;
 pub mod gather;
 pub mod git;

@@ -10,12 +10,14 @@ pub mod config;
 pub mod discover;
 pub mod dotenv;
 pub mod error;
+pub mod incidents;
 pub mod inventory;
 pub mod leaks;
 pub mod repository;
 pub mod source;
 pub mod state;
 pub mod stores;
+pub mod trails;
 pub mod yaml;
 
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! What Keytrail keeps between scans: which values it saw where, and when. SQLite in `.keytrail/` of the scanned
-//! folder, or Postgres by URL; the SQL is the same.
+//! What Keytrail keeps between scans: which values it saw where, and when, and how it judged rotations. SQLite in
+//! `.keytrail/` of the scanned folder, or Postgres by URL; the SQL is the same.
 //!
 //! # Guarantees
 //! Only fingerprints are kept, never a value. A record is whole or not there at all, whatever is killed and whenever;
@@ -8,10 +8,12 @@
 mod database;
 mod error;
 mod fingerprint_key;
+mod incidents;
 mod private;
 mod searched;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -30,6 +32,7 @@ use database::{Database, Limits, Stamp};
 
 pub use error::StateError;
 pub use fingerprint_key::{KEY_VARIABLE, fingerprint_key};
+pub use incidents::{IncidentRow, IncidentStatus, Ledger};
 pub use searched::SearchId;
 
 /// The folder of the state in the scanned folder.

@@ -1,6 +1,8 @@
 //! What the tests share: the binary with a scrubbed environment, temporary trees, and the real servers.
 
 pub(crate) mod http;
+pub(crate) mod kubernetes;
+pub(crate) mod localemu;
 pub(crate) mod openbao;
 pub(crate) mod postgres;
 

@@ -63,7 +63,8 @@ impl OpenBao {
             let config = format!(
                 "storage \"inmem\" {{}}\nlistener \"tcp\" {{ address = \"127.0.0.1:{port}\" {tls} }}\n\
                  api_addr = \"{address}\"\n\
-                 audit \"file\" \"file\" {{ options {{ file_path = \"audit.log\" }} }}\n"
+                 audit \"file\" \"file\" {{ options {{ file_path = \"audit.log\" }} }}\n\
+                 audit \"file\" \"second\" {{ options {{ file_path = \"audit.second.log\" }} }}\n"
             );
             fs::write(folder.path().join("config.hcl"), config).expect("a file");
             let log = File::create(folder.path().join("log")).expect("a file");
@@ -123,6 +124,27 @@ impl OpenBao {
         self.request(Method::PUT, "", path, Some(body)).await
     }
 
+    /// Writes with another token.
+    pub(crate) async fn put_as(&self, token: &str, path: &str, body: Value) -> Value {
+        let request = self.http.put(format!("{}/v1/{path}", self.address)).header("X-Vault-Token", token);
+        let response = request.body(body.to_string()).send().await.expect("an answer");
+        let status = response.status();
+        let text = response.text().await.expect("a body");
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Writes what the server refuses.
+    pub(crate) async fn refused(&self, path: &str, body: Value) {
+        let request = self.http.put(format!("{}/v1/{path}", self.address)).header("X-Vault-Token", &self.root_token);
+        let response = request.body(body.to_string()).send().await.expect("an answer");
+        assert!(response.status().is_client_error(), "{path}: {}", response.status());
+    }
+
+    pub(crate) async fn delete(&self, path: &str) {
+        self.request(Method::DELETE, "", path, None).await;
+    }
+
     /// Mounts a KV engine of version 1 or 2, and waits until it takes writes.
     pub(crate) async fn mount(&self, namespace: &str, path: &str, version: u8) {
         let body = json!({ "type": "kv", "options": { "version": version.to_string() } });
@@ -140,6 +162,11 @@ impl OpenBao {
         let body = json!({ "policies": [name], "no_default_policy": true, "no_parent": true });
         let made = self.put("auth/token/create", body).await;
         made["auth"]["client_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The files of its two audit devices, each with a salt of its own.
+    pub(crate) fn audit_logs(&self) -> [PathBuf; 2] {
+        ["audit.log", "audit.second.log"].map(|name| self.folder.path().join(name))
     }
 
     /// The `operation path` of every request that the audit device has recorded.

@@ -43,6 +43,11 @@ impl Postgres {
     /// # Panics
     /// Where there is none to start, or it does not come up.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts a server with more lines in its `postgresql.conf`.
+    pub(crate) fn start_with(settings: &str) -> Self {
         let bin = env::var_os("KEYTRAIL_TEST_PG_BIN").map_or("/usr/lib/postgresql/15/bin".into(), PathBuf::from);
         assert!(
             bin.join("initdb").exists(),
@@ -68,6 +73,9 @@ impl Postgres {
         ]);
         let made = initdb.output().expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let config = data.join("postgresql.conf");
+        let text = fs::read_to_string(&config).expect("a config");
+        fs::write(config, text + settings).expect("a config");
 
         // The port may be taken between asking for it and listening on it.
         for _ in 0..5 {
@@ -81,6 +89,25 @@ impl Postgres {
             }
         }
         panic!("postgres: {}", fs::read_to_string(folder.path().join("log")).unwrap_or_default());
+    }
+
+    /// Starts a server that logs as JSON who came in and which roles were changed, and when they were.
+    pub(crate) fn start_audited() -> Self {
+        Self::start_with(
+            "shared_preload_libraries = 'pgaudit'\npgaudit.log = 'role'\ntrack_commit_timestamp = on\n\
+             logging_collector = on\nlog_destination = 'jsonlog'\nlog_directory = 'log'\nlog_filename = 'pg.log'\n\
+             log_connections = on\nlog_statement = 'none'\nlog_timezone = 'UTC'\n",
+        )
+    }
+
+    /// The JSON log of [`Postgres::start_audited`].
+    pub(crate) fn json_log(&self) -> PathBuf {
+        self.folder.path().join("data/log/pg.json")
+    }
+
+    /// The port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// URL of a database, with the password.

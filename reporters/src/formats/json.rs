@@ -17,8 +17,13 @@ pub fn inventory(report: &Report) -> Result<Vec<u8>, Error> {
     document(&report.items)
 }
 
+/// The `trails` of a report alone.
+pub fn trails(report: &Report) -> Result<Vec<u8>, Error> {
+    document(&report.trails)
+}
+
 /// A JSON document for people and programs: indented, safe to show, with a line feed at its end.
-pub(super) fn document(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+pub(crate) fn document(value: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut document = escape::json(&serde_json::to_string_pretty(value)?);
     document.push('\n');
     Ok(document.into_bytes())

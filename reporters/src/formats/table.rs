@@ -1,5 +1,5 @@
-//! For a person at a terminal: the secrets to act on, worst first, then what else is wrong, then what could not be
-//! read, then the totals.
+//! For a person at a terminal: the secrets to act on, worst first, then what else is wrong, then which changes the trails
+//! do not show in full, then what could not be read, then the totals.
 //!
 //! # Guarantees
 //! * Nothing that was scanned reaches the terminal unescaped: the output has no control character but line feeds and,
@@ -13,12 +13,14 @@ mod inventory;
 mod layout;
 mod secrets;
 mod totals;
+mod trails;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use keytrail_rules::model::Severity;
 use keytrail_rules::report::Report;
 
 use super::Format;
+use crate::style::{self, FINE, HEADING, NOTICE, URGENT, WARNING};
 use crate::{Error, Options, escape};
 
 /// For a person at a terminal.
@@ -27,7 +29,15 @@ pub(super) static FORMAT: Format =
 
 fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
     let page = Page { report, options };
-    let sections = [page.secrets(), page.findings(), page.gaps(), page.verdict(), page.totals(true)];
+    let sections = [
+        page.secrets(),
+        page.findings(),
+        page.rotations(),
+        page.holes(),
+        page.gaps(),
+        page.verdict(),
+        page.totals(true),
+    ];
     let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
     Ok(sections.join("\n").into_bytes())
 }
@@ -40,6 +50,14 @@ pub fn inventory(report: &Report, options: &Options) -> Vec<u8> {
     sections.join("\n").into_bytes()
 }
 
+/// Every trail of a report, for a person at a terminal: what it holds, what shows that, and what is missing.
+pub fn trails(report: &Report, options: &Options) -> Vec<u8> {
+    let page = Page { report, options };
+    let sections = [page.trails(), page.holes(), page.gaps()];
+    let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
+    sections.join("\n").into_bytes()
+}
+
 /// A report on its way to the terminal. Each section is lines that end in a line feed; empty where there is nothing
 /// to say.
 struct Page<'a> {
@@ -47,16 +65,10 @@ struct Page<'a> {
     options: &'a Options,
 }
 
-const HEADING: Style = Style::new().bold();
-const URGENT: Style = AnsiColor::Red.on_default().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default();
-const NOTICE: Style = AnsiColor::Cyan.on_default();
-const FINE: Style = AnsiColor::Green.on_default();
-
 impl Page<'_> {
     /// Text in a style, if there is colour.
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.options.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        style::paint(self.options.color, style, text)
     }
 }
 

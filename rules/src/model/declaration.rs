@@ -37,6 +37,10 @@ pub struct Declaration {
     pub derived_from: Vec<Key>,
     /// The workloads that load it, as `kubernetes:shop/deployment/api`.
     pub consumers: Vec<String>,
+    /// What trails call it where that is no place of it: `postgres:role/app`, `auth0:client/abc`.
+    pub known_as: Vec<Place>,
+    /// Principals that may read it, as trails call them; `*` stands for any letters.
+    pub readers: Vec<String>,
 }
 
 impl Declaration {
@@ -58,6 +62,8 @@ impl Declaration {
             places: Vec::new(),
             derived_from: Vec::new(),
             consumers: Vec::new(),
+            known_as: Vec::new(),
+            readers: Vec::new(),
         }
     }
 }

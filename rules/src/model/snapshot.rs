@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Declaration, Environment, Fingerprint, Gap, Key, Leak, Location, Place, Searched, SecretCopy, Time};
+use crate::correlate::Correlation;
 
 /// Everything that a scan saw, as of one instant: the only input of the rules beside the policy.
 #[derive(Clone, PartialEq, Debug)]
@@ -36,6 +37,8 @@ pub struct Facts {
     pub leaks: Vec<Leak>,
     /// What was searched for them; `None` where nothing was.
     pub searched: Option<Searched>,
+    /// What the trails say together; `None` where none was read.
+    pub correlation: Option<Correlation>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
 }
@@ -56,6 +59,7 @@ impl Facts {
             (searched @ None, more) => *searched = more,
             (Some(_), None) => {}
         }
+        self.correlation = self.correlation.take().or(other.correlation);
         self.gaps.extend(other.gaps);
     }
 }

@@ -1,15 +1,15 @@
 //! Which bytes of a text are of some sets, and where grams may stand, many at a time.
 
 /// The bytes of a mask.
-pub(crate) const BLOCK: usize = 64;
+pub const BLOCK: usize = 64;
 
 /// A set of ASCII bytes: for each low half of a byte, which high halves (0 to 7) make one of the set.
 #[derive(Clone, Copy)]
-pub(crate) struct Set([u8; 16]);
+pub struct Set([u8; 16]);
 
 impl Set {
     /// The set of some ASCII bytes.
-    pub(crate) const fn new(bytes: &[u8]) -> Self {
+    pub const fn new(bytes: &[u8]) -> Self {
         let mut table = [0; 16];
         let mut at = 0;
         while at < bytes.len() {
@@ -26,7 +26,7 @@ impl Set {
 
 /// For each block of 64 bytes of a text, and each set, which bytes are of the set: the first byte is the lowest bit.
 /// Bytes after the end are of no set. Gives the number of blocks, of which `out` must have as many.
-pub(crate) fn masks<const N: usize>(text: &[u8], sets: &[Set; N], out: &mut [[u64; N]]) -> usize {
+pub fn masks<const N: usize>(text: &[u8], sets: &[Set; N], out: &mut [[u64; N]]) -> usize {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
     let (whole, partial) = out.split_at_mut(blocks.len());
     masks_of_blocks(blocks, sets, whole);

@@ -130,6 +130,15 @@ const TAIL: &str = r#"# generated = [".env.local"]      # files that are generat
 # cadence = "90 days"               # or "quarterly", "P90D", "on password change", "never (static)"
 # copies = ["vault:secret/app/db#password"]
 # derived_from = []
+# known_as = ["postgres:role/app"]  # what trails call it beside
+# readers = ["approle/ci-*"]        # who may read it
+
+# [[trail]]                         # every change leaves a trace in three: the store, who loads the value, and the ledger
+# name = "api"
+# kind = "json-log"                 # or "vault-audit", "cloudtrail", "workload-runs" and others
+# path = "logs/api/*.jsonl"         # files, folders or patterns; compressed ones too
+# consumer = "kubernetes:shop/deployment/api"
+# covers = [2026-01-01, 2026-12-31] # of which it holds every record, as far as you know
 
 # [leaks]                           # by default the folder and its git history are searched
 # logs = ["logs/**/*"]

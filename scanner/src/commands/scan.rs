@@ -10,7 +10,7 @@ use keytrail_rules::model::Location;
 use keytrail_rules::report::Report;
 
 use super::output::{Outputs, options};
-use super::{Status, collect, print};
+use super::{Status, collect, incidents, print};
 use crate::cli::{Cli, ScanArgs};
 use crate::error::Error;
 use crate::repository;
@@ -22,14 +22,18 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
             "add --dry-run to print the plan",
         ));
     }
+    incidents::check(args)?;
     let outputs = Outputs::new(&args.report, cli.color)?;
     let facets: BTreeSet<Facet> = match args.only.as_slice() {
         [] => Facet::ALL.into(),
         parts => parts.iter().map(|part| (*part).into()).collect(),
     };
-    let (snapshot, config) = collect(cli, &args.source, facets.contains(&Facet::Leaks))?;
+    let (snapshot, config) = collect(cli, &args.source, &facets)?;
     let mut report = evaluate(&snapshot, &config.policy, &facets);
-    let status = outputs.judge(&mut report);
+    let mut status = outputs.judge(&mut report);
+    if args.file_incidents && !incidents::run(args, &config, &report, &facets)? && status == Status::Clean {
+        status = Status::Incomplete;
+    }
     let context = Options {
         anchor: anchor(&report, args),
         prefix: repository::prefix(&args.source.path),

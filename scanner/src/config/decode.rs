@@ -65,7 +65,7 @@ pub(super) struct Text<'d> {
 /// A date or a time of the document.
 pub(super) struct Date<'d> {
     log: &'d Log,
-    value: &'d Datetime,
+    value: Datetime,
     span: Range<usize>,
 }
 
@@ -181,6 +181,82 @@ impl<'d> Table<'d> {
         self.asked.push(key);
     }
 
+    /// A table of free keys; empty where it is missing. `example` is TOML: what a right table looks like.
+    fn free(&mut self, key: &'static str, example: &str) -> Option<&'d DeTable<'d>> {
+        let value = self.value(key)?;
+        if let DeValue::Table(entries) = value.get_ref() {
+            return Some(entries);
+        }
+        self.wrong_type(key, value, "a table", example);
+        None
+    }
+
+    /// A table of strings, none of them empty, by the keys that it has.
+    pub(super) fn text_by_key(&mut self, key: &'static str, example: &str) -> Vec<(Text<'d>, Text<'d>)> {
+        let entries = self.free(key, example).into_iter().flatten();
+        entries
+            .filter_map(|(name, value)| {
+                let text = self.as_text(key, value, "a table of strings only", example)?;
+                Some((self.name(name, value), text))
+            })
+            .collect()
+    }
+
+    /// A table of lists of strings, none of them empty, by the keys that it has.
+    pub(super) fn texts_by_key(&mut self, key: &'static str, example: &str) -> Vec<(Text<'d>, Vec<Text<'d>>)> {
+        const KIND: &str = "a table of lists of strings only";
+        let entries = self.free(key, example).into_iter().flatten();
+        entries
+            .map(|(name, value)| {
+                let texts = match value.get_ref() {
+                    DeValue::Array(values) => {
+                        values.iter().filter_map(|value| self.as_text(key, value, KIND, example)).collect()
+                    }
+                    _ => {
+                        self.wrong_type(key, value, KIND, example);
+                        Vec::new()
+                    }
+                };
+                (self.name(name, value), texts)
+            })
+            .collect()
+    }
+
+    fn name(&self, name: &'d Spanned<std::borrow::Cow<'d, str>>, value: &'d Spanned<DeValue<'d>>) -> Text<'d> {
+        Text { log: self.log, value: name.get_ref(), source: value }
+    }
+
+    /// Pairs of dates or times: one pair, or a list of them.
+    pub(super) fn date_pairs(&mut self, key: &'static str, example: &str) -> Vec<(Date<'d>, Date<'d>)> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let pair = |value: &'d Spanned<DeValue<'d>>| {
+            let DeValue::Array(values) = value.get_ref() else { return None };
+            let dates: Vec<_> = values.iter().filter_map(|value| self.as_date(value)).collect();
+            <[Date<'d>; 2]>::try_from(dates).ok().filter(|_| values.len() == 2).map(|[from, to]| (from, to))
+        };
+        let pairs = pair(value).map(|pair| vec![pair]).or_else(|| match value.get_ref() {
+            DeValue::Array(values) => values.iter().map(pair).collect(),
+            _ => None,
+        });
+        pairs.unwrap_or_else(|| {
+            let reason = format!("`{key}` must be a pair of dates, or a list of such pairs");
+            self.log.refuse(value.span(), reason, format!("write it as TOML writes dates: {key} = {example}"));
+            Vec::new()
+        })
+    }
+
+    fn as_date(&self, value: &'d Spanned<DeValue<'d>>) -> Option<Date<'d>> {
+        match value.get_ref() {
+            DeValue::Datetime(date) => Some(Date { log: self.log, value: *date, span: value.span() }),
+            DeValue::String(text) => {
+                text.parse().ok().map(|date| Date { log: self.log, value: date, span: value.span() })
+            }
+            _ => None,
+        }
+    }
+
     /// A date or a time, for a key that has to be there.
     pub(super) fn required_date(&mut self, key: &'static str) -> Option<Date<'d>> {
         const EXAMPLE: &str = "2027-03-31";
@@ -189,7 +265,7 @@ impl<'d> Table<'d> {
             return None;
         };
         match value.get_ref() {
-            DeValue::Datetime(date) => return Some(Date { log: self.log, value: date, span: value.span() }),
+            DeValue::Datetime(date) => return Some(Date { log: self.log, value: *date, span: value.span() }),
             DeValue::String(_) => {
                 let next = format!("write it as TOML writes dates, without quotes: {key} = {EXAMPLE}");
                 self.log.refuse(value.span(), format!("`{key}` must be a date, and this is a string"), next);
@@ -300,11 +376,16 @@ impl<'d> Text<'d> {
 }
 
 impl Date<'_> {
+    /// Adds a mistake about it.
+    pub(super) fn refuse(&self, reason: impl Into<String>, next: impl Into<String>) {
+        self.log.refuse(self.span.clone(), reason, next);
+    }
+
     /// What `parse` makes of it; a mistake where that is an error, which is the reason.
     pub(super) fn parse<T>(&self, parse: impl FnOnce(&Datetime) -> Result<T, &'static str>) -> Option<T> {
         let next =
             "write a date, which holds to the end of that day in UTC: 2027-03-31; or a time: 2027-03-31T12:00:00Z";
-        parse(self.value).map_err(|reason| self.log.refuse(self.span.clone(), reason, next)).ok()
+        parse(&self.value).map_err(|reason| self.log.refuse(self.span.clone(), reason, next)).ok()
     }
 }
 

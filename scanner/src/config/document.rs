@@ -17,7 +17,7 @@ use toml::value::{Datetime, Offset};
 
 use super::decode::{Log, Table, Text};
 use super::error::{ConfigErrors, Mistake, is_variable_name};
-use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, leaks};
+use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, incidents, leaks, trails};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -28,12 +28,16 @@ const CADENCES: &str =
     r#"write "90 days", "quarterly", "P3M", "on password change", "on compromise/expiry" or "never (static)""#;
 const PLACES: &str = "write source:path#key, as vault:secret/app#password or env-file:deploy/.env#API_KEY";
 
+const KNOWN_AS: &str = "write source:path, as trails call it: postgres:role/app, auth0:client/abc";
+
 /// The names that a config may use and that tables elsewhere define.
 pub(super) struct Names {
     /// The `config_key`s of the file kinds.
     pub(super) files: Vec<&'static str>,
     /// The kinds of stores, with the keys that each needs.
     pub(super) stores: Vec<(&'static str, &'static [&'static str])>,
+    /// The kinds of trails, with the keys that each needs.
+    pub(super) trails: Vec<(&'static str, &'static [&'static str])>,
     /// The rules: id and code.
     pub(super) rules: Vec<(&'static str, &'static str)>,
 }
@@ -47,17 +51,18 @@ impl Names {
         Self {
             files,
             stores: crate::stores::KINDS.iter().map(|kind| (kind.name, kind.requires)).collect(),
+            trails: crate::trails::KINDS.iter().map(|kind| (kind.name, kind.requires)).collect(),
             rules: RULES.iter().map(|rule| (rule.id, rule.code)).collect(),
         }
     }
 }
 
 /// A document and what is needed to understand it.
-struct Document<'a> {
+pub(super) struct Document<'a> {
     file: &'a str,
     text: &'a str,
-    root: &'a Path,
-    names: &'a Names,
+    pub(super) root: &'a Path,
+    pub(super) names: &'a Names,
 }
 
 /// Reads the text of a config. `file` is how messages and locations call it.
@@ -119,29 +124,40 @@ impl Document<'_> {
     fn config(&self, mut top: Table<'_>) -> Config {
         let inventory = top.table("inventory", "[inventory]", "write [inventory] on a line of its own");
         let stores = top.tables("store", "[[store]]");
+        let trails = top.tables("trail", "[[trail]]");
         let secrets = top.tables("secret", "[[secret]]");
         let policy = top.table("policy", "[policy]", "write [policy] on a line of its own");
         let exceptions = top.tables("exception", "[[exception]]");
         let leaks = top.table("leaks", "[leaks]", "write [leaks] on a line of its own");
+        let incidents = top.tables("incident", "[[incident]]");
         let state = top.table("state", "[state]", "write [state] on a line of its own");
-        top.finish(&["trail"]);
+        top.finish(&[]);
 
         let mut policy = policy.map(|table| self.policy(table)).unwrap_or_default();
         policy.exceptions = exceptions.into_iter().map(|table| self.exception(table)).collect();
         let (leaks, accepted) = leaks.map(leaks::read).unwrap_or_default();
         policy.accepted = accepted;
+        let state = state.map(state_config).unwrap_or_default();
+        let around = incidents::Around {
+            location: &|table| self.location(&table.key_span("name")),
+            rule: &|text| self.rule(text),
+            root: self.root,
+            is_shared: state.url.is_some(),
+        };
         Config {
+            incidents: incidents::read(incidents, &around),
             inventory: inventory.map(|table| self.inventory(table)).unwrap_or_default(),
             stores: self.stores(stores),
+            trails: trails::read(self, trails),
             declarations: secrets.into_iter().map(|table| self.secret(table)).collect(),
             policy,
             leaks,
-            state: state.map(state_config).unwrap_or_default(),
+            state,
         }
     }
 
     /// The line that holds the first byte of a span.
-    fn location(&self, span: &Range<usize>) -> Location {
+    pub(super) fn location(&self, span: &Range<usize>) -> Location {
         let before = &self.text[..span.start];
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let number = before.matches('\n').count() + 1;
@@ -258,6 +274,10 @@ impl Document<'_> {
         let sources = table.texts("derived_from", r#"["DB_PASSWORD"]"#);
         secret.derived_from = sources.iter().map(|text| Key::new(text.value)).collect();
         secret.required = table.flag("required");
+        let names = table.texts("known_as", r#"["postgres:role/app"]"#);
+        secret.known_as =
+            names.iter().filter_map(|text| text.parse(Place::parse, "this is no place", KNOWN_AS)).collect();
+        secret.readers = strings(table.texts("readers", r#"["approle/ci-*"]"#));
         table.finish(&["issuer", "verify", "grace"]);
         secret
     }
@@ -270,6 +290,16 @@ impl Document<'_> {
         }
         let cadence = |text: Text<'_>| text.parse(Cadence::parse, "this cadence is not understood", CADENCES);
         policy.default_cadence = table.text("default_cadence", CADENCE).and_then(cadence);
+        let window = |text: Text<'_>| {
+            text.parse(trails::duration, "this stretch of time is not understood", r#"write "1 day""#)
+                .and_then(|window| TimeDelta::from_std(window).ok())
+        };
+        if let Some(window) = table.text("request_window", r#""1 day""#).and_then(window) {
+            policy.request_window = window;
+        }
+        if let Some(window) = table.text("load_window", r#""1 day""#).and_then(window) {
+            policy.load_window = window;
+        }
         let disabled = table.texts("disable", r#"["no-owner"]"#);
         policy.disabled_rules = disabled.iter().map(|text| self.rule(text)).collect();
         table.finish(&[]);
@@ -389,11 +419,11 @@ fn check_address(address: &Text<'_>) {
     refuse_password(address, "leave it out; `auth` says how to log in");
 }
 
-fn refuse_password(url: &Text<'_>, next: &str) {
+pub(super) fn refuse_password(url: &Text<'_>, next: &str) {
     url.parse(|url| url_password(url).is_none().then_some(()), "a password in the config is a leak", next);
 }
 
-fn timeout(text: Text<'_>) -> Option<Duration> {
+pub(super) fn timeout(text: Text<'_>) -> Option<Duration> {
     text.parse(duration, "this is not a time limit from 1ms to 1h", r#"write timeout = "30s""#)
 }
 
@@ -461,6 +491,6 @@ pub(super) fn owned(text: Option<Text<'_>>) -> String {
     text.map(own).unwrap_or_default()
 }
 
-fn path(text: Text<'_>) -> PathBuf {
+pub(super) fn path(text: Text<'_>) -> PathBuf {
     PathBuf::from(text.value)
 }

@@ -91,23 +91,24 @@ fn render(file: &str, text: &str, mistake: &Mistake) -> String {
 }
 
 /// Covers what may be a secret, so that a message may show the line: what is assigned to a key with a secret's name, or to
-/// one that names an environment variable and does not; the password of a URL; strings that give themselves away; lines
-/// that are no TOML at all, as those of another file that is named by mistake.
+/// one that names an environment variable and does not; the password of a URL, and what follows the host of a webhook;
+/// strings that give themselves away; lines that are no TOML at all, as those of another file that is named by mistake.
 /// Every byte becomes one `*`: places stay.
 fn mask(text: &str) -> String {
     #[expect(clippy::expect_used, reason = "the patterns are literals, and every test of a mistake compiles them")]
-    static PATTERNS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+    static PATTERNS: LazyLock<[Regex; 5]> = LazyLock::new(|| {
         [
             r#"([A-Za-z0-9_-]+)["']?[ \t]*="#,
             // Up to the host; or to the end, where that is neither a host nor a port. As one pattern the two would take
             // quadratic time: after each match of the second, the first is searched for to the end of the word.
             r#":([^\s"'@]+)@"#,
             r#"://[^\s"'/@:]*:([^\s"'/@]*[^\s"'/@0-9][^\s"'/@]*)"#,
+            r#"://hooks\.[^\s"'/]*/([^\s"']+)"#,
             r#""""(?s:(.*?))(?:"""|\z)|'''(?s:(.*?))(?:'''|\z)|"((?:[^"\\\n]|\\.)*)|'([^'\n]*)"#,
         ]
         .map(|pattern| Regex::new(pattern).expect("a valid pattern"))
     });
-    let [assignment, password, open_password, string] = &*PATTERNS;
+    let [assignment, password, open_password, webhook, string] = &*PATTERNS;
     let line_ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut covered = Vec::new();
     for found in assignment.captures_iter(text) {
@@ -119,7 +120,9 @@ fn mask(text: &str) -> String {
         }
     }
     let inner = |found: regex::Captures<'_>| found.iter().skip(1).flatten().next().map(|inner| inner.range());
-    covered.extend(password.captures_iter(text).chain(open_password.captures_iter(text)).filter_map(inner));
+    for addresses in [password, open_password, webhook] {
+        covered.extend(addresses.captures_iter(text).filter_map(inner));
+    }
     let key = FingerprintKey::new([0; 32]);
     let gives_itself_away =
         |range: &Range<usize>| Value::observe(&Secret::from(&text[range.clone()]), &key).reveals.is_some();
@@ -149,7 +152,8 @@ fn mask(text: &str) -> String {
 
 /// Whether a key takes a secret, not the name or the place of one; or is a slip of such a key.
 fn holds_secret(key: &str) -> bool {
-    const NAMES: &[&str] = &["token_env", "token_file", "secret_id_env", "secret_id_file", "secret"];
+    const NAMES: &[&str] =
+        &["token_env", "token_file", "secret_id_env", "secret_id_file", "routing_key_env", "signing_key_env", "secret"];
     let is_slip_of = |literal: &str| key.len() <= 2 * literal.len() && strsim::osa_distance(key, literal) <= 2;
     !NAMES.contains(&key) && (is_slip_of("token") || is_slip_of("secret_id") || is_secret_name(&Key::new(key)))
 }

@@ -3,8 +3,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use keytrail_rules::cadence::{Cadence, Period};
-use keytrail_rules::model::{Class, Environment, Location, Origin};
+use keytrail_rules::model::{Class, Environment, Location, Origin, Proof, Role, Severity};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use toml::de::{DeTable, DeValue};
@@ -18,6 +19,7 @@ fn names() -> Names {
     Names {
         files: ["schema", "runbooks", "env_files", "manifests", "compose", "workflows", "code", "key_files"].into(),
         stores: vec![("vault", &[]), ("env-file", &["paths"])],
+        trails: vec![("json-log", &["path"]), ("workload-runs", &["path"]), ("cloudtrail-api", &["regions"])],
         rules: vec![("overdue-rotation", "KT2001"), ("no-owner", "KT1001"), ("unknown-age", "KT2004")],
     }
 }
@@ -111,20 +113,65 @@ fn every_key_means_what_it_says() {
     assert_eq!(secret.consumers, ["kubernetes:shop/deployment/shop-core"]);
     assert_eq!(secret.derived_from[0].as_str(), "AUTH_ROOT_SECRET");
     assert_eq!(secret.required, Some(true));
+    assert_eq!(secret.known_as[0].as_str(), "auth0:client/abc");
+    assert_eq!(secret.readers, ["approle/ci-*", "ana"]);
 
     assert_eq!(Some(config.policy.due_soon), Period::days(21));
     assert_eq!(config.policy.default_cadence, Cadence::parse("quarterly"));
+    assert_eq!(config.policy.request_window, TimeDelta::hours(36));
+    assert_eq!(config.policy.load_window, TimeDelta::weeks(1));
     assert_eq!(config.policy.disabled_rules, ["unknown-age"]);
     let [late, owner] = config.policy.exceptions.as_slice() else { panic!("two exceptions") };
     assert_eq!((late.rule.as_str(), late.secret.as_deref()), ("overdue-rotation", Some("LEGACY_KEY")));
     assert_eq!(late.reason, "the vendor ends the service in March");
     assert_eq!(late.expires.to_rfc3339(), "2027-04-01T00:00:00+00:00", "a date holds to the end of its day");
-    assert_eq!((late.location.line, owner.location.line), (56, 62));
+    assert_eq!((late.location.line, owner.location.line), (60, 66));
     assert_eq!(owner.rule, "no-owner", "a code stands for its rule");
     assert_eq!(owner.expires.to_rfc3339(), "2027-01-01T08:30:00+00:00");
 
+    let [issues, pager, slack, hook] = config.incidents.as_slice() else { panic!("four receivers") };
+    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 119));
+    assert_eq!((issues.estate.as_deref(), issues.repository.as_deref()), (Some("shop"), Some("example/shop")));
+    assert_eq!((issues.severity, issues.timeout), (Severity::Medium, Duration::from_secs(10)));
+    assert_eq!(issues.rules, ["overdue-rotation", "no-owner"], "a code stands for its rule");
+    assert_eq!(issues.labels, ["security"]);
+    assert_eq!(issues.token_file.as_deref(), Some(Path::new("/run/secrets/github")));
+    assert_eq!(pager.routing_key_env.as_deref(), Some("PAGERDUTY_ROUTING_KEY"));
+    assert_eq!(pager.url.as_deref(), Some("https://events.eu.pagerduty.com/v2/enqueue"));
+    assert_eq!((pager.severity, pager.timeout), (Severity::High, Duration::from_secs(30)));
+    assert_eq!(slack.url_env.as_deref(), Some("SLACK_WEBHOOK_URL"));
+    assert_eq!(hook.url.as_deref(), Some("https://hooks.example.com/keytrail"));
+    assert_eq!(hook.signing_key_env.as_deref(), Some("KEYTRAIL_SIGNING_KEY"));
+
     assert_eq!(config.state.url.as_deref(), Some("postgres://keytrail@db.example.com/keytrail"));
     assert_eq!(config.state.fingerprint_key.as_deref(), Some(Path::new("/etc/keytrail/fingerprint.key")));
+}
+
+#[test]
+fn a_trail_is_what_its_table_says() {
+    let text = fixtures("valid").remove("full").expect("the fixture");
+    let config = parse(&text).expect("a valid config");
+    let [api, ledger] = config.trails.as_slice() else { panic!("two trails") };
+    assert_eq!((api.name.as_str(), api.kind.as_str(), api.role), ("api", "json-log", Some(Role::Application)));
+    assert_eq!((api.paths.as_slice(), api.root.as_path()), (&["logs/api".to_owned()][..], Path::new("/srv/shop")));
+    assert_eq!(api.consumer.as_deref(), Some("kubernetes:shop/deployment/api"));
+    let covers: Vec<_> = api.covers.iter().map(|one| (one.from.to_rfc3339(), one.to.to_rfc3339(), one.proof)).collect();
+    let day = |from: &str, to: &str| (from.to_owned(), to.to_owned(), Proof::Declared);
+    let first = day("2026-01-01T00:00:00+00:00", "2026-07-01T00:00:00+00:00");
+    assert_eq!(covers, [first, day("2026-07-01T06:00:00+00:00", "2026-12-31T22:00:00+00:00")]);
+    assert_eq!((api.delay, api.skew), (Some(Duration::from_secs(600)), Some(Duration::from_millis(500))));
+    assert_eq!(api.fields["target"], "secret.name");
+    assert_eq!(api.events["loaded"], ["secret.loaded", "secret.reloaded"]);
+    assert_eq!(api.zone.as_deref(), Some("+02:00"));
+    assert_eq!(ledger.paths, ["ledger/*.jsonl", "old"]);
+    assert_eq!((ledger.covers.len(), ledger.role, ledger.delay), (1, None, Some(Duration::ZERO)));
+    assert_eq!(ledger.url.as_deref(), Some("postgres://keytrail@db.example.com/ledger"));
+    assert_eq!(ledger.url_env.as_deref(), Some("LEDGER_URL"));
+    assert_eq!(ledger.query.as_deref(), Some("SELECT * FROM workload_runs"));
+    assert_eq!(ledger.resource.as_deref(), Some("workloadruns.example.com/v1alpha1"));
+    assert_eq!((ledger.namespace.as_deref(), ledger.store.as_deref()), (Some("shop"), Some("vault-dr")));
+    assert_eq!(ledger.public_keys.as_deref(), Some(Path::new("keys.json")));
+    assert_eq!(ledger.regions, ["eu-west-1"]);
 }
 
 #[test]
@@ -136,7 +183,7 @@ kind = "anything"
 [policy]
 disable = ["any-rule"]
 "#;
-    let names = Names { files: Vec::new(), stores: Vec::new(), rules: Vec::new() };
+    let names = Names { files: Vec::new(), stores: Vec::new(), trails: Vec::new(), rules: Vec::new() };
     let config = read(text, "keytrail.toml", Path::new("."), &names).expect("a valid config");
     assert_eq!(config.policy.disabled_rules, ["any-rule"]);
 }
@@ -160,7 +207,7 @@ fn the_config_is_looked_for_in_the_root() {
     1 | [polcy]
       |  ^^^^^
       |
-      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `secret`, `policy`, `exception`, `leaks`, `state`
+      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `incident`, `state`
     ");
 }
 
@@ -260,8 +307,9 @@ fn schema() -> Json {
 
 #[test]
 fn the_json_schema_judges_as_the_decoder_does() {
-    /// Mistakes that a JSON Schema cannot tell: cadences, whether a name is known, what a URL or a glob is.
-    const BEYOND_A_SCHEMA: &[&str] = &["policy"];
+    /// Mistakes that a JSON Schema cannot tell: cadences, whether a name is known, what a URL or a glob is, and what one
+    /// table asks of another.
+    const BEYOND_A_SCHEMA: &[&str] = &["incident-estate", "policy"];
     let schema = schema();
     jsonschema::draft202012::meta::validate(&schema).expect("a valid schema");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
@@ -300,7 +348,7 @@ fn the_json_schema_has_the_keys_of_the_decoder() {
     for table in ["inventory", "policy", "leaks", "state"] {
         add(&format!("[{table}]"), &schema["properties"][table]);
     }
-    for table in ["store", "secret", "exception"] {
+    for table in ["store", "trail", "secret", "exception", "incident"] {
         add(&format!("[[{table}]]"), &schema["properties"][table]["items"]);
     }
     add("[[leaks.accept]]", &schema["properties"]["leaks"]["properties"]["accept"]["items"]);
@@ -317,6 +365,12 @@ fn every_file_kind_has_its_key_in_the_json_schema() {
     let published: BTreeSet<&str> = published.as_object().expect("properties").keys().map(String::as_str).collect();
     let others = BTreeSet::from(["generated", "exclude"]);
     assert_eq!(published, &keys | &others, "in scanner/schemas/keytrail-toml.schema.json");
+}
+
+#[test]
+fn every_kind_of_incident_is_in_the_json_schema() {
+    let kinds: Vec<&str> = crate::incidents::KINDS.iter().map(|kind| kind.name).collect();
+    assert_eq!(schema()["properties"]["incident"]["items"]["properties"]["kind"]["enum"], json!(kinds));
 }
 
 proptest! {

@@ -10,11 +10,11 @@ const MAX_XZ_KIB: u32 = (1 << (MAX_WINDOW_LOG - 10)) + 1024;
 type Open = for<'r> fn(Box<dyn BufRead + 'r>) -> io::Result<Box<dyn Read + 'r>>;
 
 /// A kind of compression.
-pub(super) struct Compression {
+pub(crate) struct Compression {
     /// As messages name it.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     is: fn(&[u8]) -> bool,
-    pub(super) open: Open,
+    pub(crate) open: Open,
 }
 
 /// Every kind.
@@ -67,11 +67,11 @@ const UNREAD: &[(&[u8], &str)] = &[
 ];
 
 /// The compression that a stream starts as.
-pub(super) fn compression(head: &[u8]) -> Option<&'static Compression> {
+pub(crate) fn compression(head: &[u8]) -> Option<&'static Compression> {
     COMPRESSIONS.iter().find(|one| (one.is)(head))
 }
 
 /// The name of a kind that is known and not read.
-pub(super) fn unread(head: &[u8]) -> Option<&'static str> {
+pub(crate) fn unread(head: &[u8]) -> Option<&'static str> {
     UNREAD.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name)
 }

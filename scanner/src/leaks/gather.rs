@@ -81,11 +81,24 @@ impl<'a> Gatherer<'a> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The leaks, by fingerprint. `describe` says what a detector is, the most specific of several first.
-    pub fn finish(self, describe: impl Fn(&[u32]) -> Option<Detected>, elsewhere: &AcceptedElsewhere) -> Vec<Leak> {
+    /// The leaks, by fingerprint. `describe` says what a detector is, the most specific of several first; `admits`,
+    /// whether one looks at a file of that path.
+    pub fn finish(
+        self,
+        describe: impl Fn(&[u32]) -> Option<Detected>,
+        admits: impl Fn(u32, &str) -> bool,
+        elsewhere: &AcceptedElsewhere,
+    ) -> Vec<Leak> {
         let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut leaks: BTreeMap<Fingerprint, (Leak, Vec<u32>)> = BTreeMap::new();
-        for seen in seen.into_values().filter(|seen| !seen.occurrences.is_empty()) {
+        for mut seen in seen.into_values() {
+            let detectors = &seen.detectors;
+            let looked_at =
+                |path: &str| detectors.is_empty() || detectors.iter().any(|detector| admits(*detector, path));
+            seen.occurrences.retain(|occurrence| looked_at(&occurrence.location.file));
+            if seen.occurrences.is_empty() {
+                continue;
+            }
             let (leak, detectors) = leaks.entry(seen.fingerprint.clone()).or_insert_with(|| {
                 let accepted = elsewhere.reason(&seen.fingerprint).map(str::to_owned);
                 let fingerprint = seen.fingerprint.clone();

@@ -150,8 +150,12 @@ impl Hunt<'_> {
         for target in &targets.repositories {
             self.history(target, &gatherer, &mut facts, &mut searched)?;
         }
-        let searcher = &self.arsenal.searcher;
-        facts.leaks = gatherer.finish(|recognised| describe(&searcher.detectors, recognised), &self.elsewhere);
+        let detectors = &self.arsenal.searcher.detectors;
+        facts.leaks = gatherer.finish(
+            |recognised| describe(detectors, recognised),
+            |detector, path| detectors.admits(detector, path.as_bytes()),
+            &self.elsewhere,
+        );
         for leak in &mut facts.leaks {
             leak.occurrences.retain(|one| !excluded.is_match(&one.location.file));
         }

@@ -21,6 +21,8 @@ const MIGRATIONS_TABLE: &str = "keytrail_migrations";
 const MIGRATIONS: &[(&str, &str)] = &[
     ("sightings", include_str!("migrations/0001_sightings.sql")),
     ("searched", include_str!("migrations/0002_searched.sql")),
+    ("verdicts", include_str!("migrations/0003_verdicts.sql")),
+    ("incidents", include_str!("migrations/0004_incidents.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
@@ -177,7 +179,7 @@ impl Database {
     }
 
     /// The number of the newest step of the schema: 0 where there is none.
-    async fn check_schema(&self, connection: &mut AnyConnection) -> Result<i64, StateError> {
+    pub(super) async fn check_schema(&self, connection: &mut AnyConnection) -> Result<i64, StateError> {
         let tables = match self {
             Self::Sqlite(_) => "SELECT CAST(name AS TEXT) FROM sqlite_master WHERE type = 'table'",
             // A database on a server may well be shared.

@@ -288,6 +288,23 @@ async fn a_folder_that_may_not_be_written_is_an_error() {
     assert!(matches!(refused, StateError::File { .. }), "{refused}");
 }
 
+#[tokio::test]
+async fn a_reader_of_an_older_schema_finds_no_verdicts() {
+    let root = root();
+    let state = writable(root.path()).await;
+    let older = "DROP TABLE keytrail_verdicts; DROP TABLE keytrail_incidents; DELETE FROM keytrail_migrations WHERE version >= 3";
+    state.connection.lock().await.execute(older).await.unwrap();
+    state.record("key", Time::default(), &seen(1)).await.unwrap();
+    state.close().await.unwrap();
+    let reader = open(root.path(), Mode::ReadOnly).await.unwrap().expect("a state");
+    assert_eq!(reader.verdicts(Time::default()).await.unwrap(), BTreeMap::new());
+    assert_eq!(reader.sightings("key").await.unwrap().len(), 1);
+    reader.close().await.unwrap();
+    let state = writable(root.path()).await;
+    assert_eq!(state.verdicts(Time::default()).await.unwrap(), BTreeMap::new(), "the schema is brought up to date");
+    assert_eq!(state.sightings("key").await.unwrap().len(), 1, "and what was there stays");
+}
+
 fn key(root: &Path, mode: Mode) -> Result<String, StateError> {
     fingerprint_key::read_or_make(None, &StateConfig::default(), root, mode).map(|key| key.id())
 }

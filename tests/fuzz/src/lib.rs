@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, reason = "a crate for the fuzz targets, and a module of the tests")]
 
+mod cloudtrail;
 mod git_pack;
 mod growth;
 mod known_values;
@@ -13,6 +14,8 @@ mod planted;
 mod samples;
 #[path = "../../../scanner/src/leaks/toy.rs"]
 mod toy;
+mod trails;
+mod vendor_logs;
 
 use std::path::Path;
 use std::time::Duration;
@@ -28,10 +31,13 @@ use keytrail_rules::model::{AutoRotation, Facts, FingerprintKey, Key, Location, 
 use keytrail_rules::text::is_deceptive;
 use keytrail_rules::value::{self, Value};
 
+pub use cloudtrail::cloudtrail;
 pub use git_pack::git_pack;
 pub use growth::growth;
 pub use known_values::known_values;
 pub use leaks::{archives, stream};
+pub use trails::{trail_kinds, trail_records};
+pub use vendor_logs::vendor_logs;
 
 /// A target: its name, and what it does with its bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -40,6 +46,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("archives", archives),
     ("baseline", baseline),
+    ("cloudtrail", cloudtrail),
     ("config", config),
     ("dotenv", dotenv),
     ("file_kinds", file_kinds),
@@ -49,7 +56,10 @@ pub const TARGETS: &[Target] = &[
     ("reporters", reporters),
     ("rules", rules),
     ("stream", stream),
+    ("trail_kinds", trail_kinds),
+    ("trail_records", trail_records),
     ("vault_export", vault_export),
+    ("vendor_logs", vendor_logs),
     ("yaml", yaml),
 ];
 

@@ -31,6 +31,10 @@ pub fn only_in_values(format: &str, bytes: &[u8]) -> bool {
         }
         "vault-export" => follows(&text, &["\"data\":{\"password\":\""]),
         "config" => follows(&text, &["\ntoken = \"", " token = \"", "{token = \""]),
+        "cloudtrail" => follows(&text, &["\"secretString\":\"", "\"masterUserPassword\":\""]),
+        "vault-audit" => follows(&text, &["\"password\":\""]),
+        "postgres-log" => follows(&text, &["statement: ALTER ROLE app PASSWORD '"]),
+        "kubernetes-audit" => follows(&text, &["\"stringData\":{\"token\":\""]),
         "baseline" => follows(&text, &["\"proof\":\""]),
         _ => false,
     }

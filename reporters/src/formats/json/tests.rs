@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
+use keytrail_rules::correlate::Verdict;
+use keytrail_rules::model::{EventKind, Role};
 use keytrail_rules::report::Report;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -57,14 +59,29 @@ fn the_schema_refuses_what_no_report_says() {
         ("/gaps/0/reason", Value::Null),
         ("/summary/findings", serde_json::json!({"severe": 1})),
         ("/summary/fixable", (-1).into()),
+        ("/rotations/0/verdict", "fine".into()),
+        ("/rotations/0/events/0/raw/sha256", "abc".into()),
+        ("/trails/0/covered/0/proof", Value::Null),
     ] {
         let mut report = good.clone();
         *report.pointer_mut(pointer).expect("a field") = bad;
         assert!(!validator.is_valid(&report), "{pointer}");
     }
-    for pointer in
-        ["", "/tool", "/scope/0", "/items/0", "/items/0/age", "/items/0/copies/0", "/gaps/0", "/findings/0", "/summary"]
-    {
+    for pointer in [
+        "",
+        "/tool",
+        "/scope/0",
+        "/items/0",
+        "/items/0/age",
+        "/items/0/copies/0",
+        "/rotations/0",
+        "/rotations/0/events/0",
+        "/trails/0",
+        "/readings/0",
+        "/gaps/0",
+        "/findings/0",
+        "/summary",
+    ] {
         let mut report = good.clone();
         let object = report.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object");
         object.insert("extra".to_owned(), Value::Null);
@@ -89,6 +106,14 @@ fn the_schema_has_the_values_of_every_enum() {
         ("copyKind", names(samples::copy_kinds())),
         ("shape", names(samples::shapes())),
         ("gapReason", names(samples::gap_reasons())),
+        ("role", names(Role::ALL)),
+        ("verdict", names(Verdict::ALL)),
+        ("silence", names(samples::trails::silences())),
+        ("trace", names(samples::trails::traces())),
+        ("flag", names(samples::trails::flags())),
+        ("eventKind", names(EventKind::ALL)),
+        ("outcome", names(samples::trails::outcomes())),
+        ("proof", names(samples::trails::proofs())),
     ] {
         let listed = schema["$defs"][name]["enum"].as_array().expect("an enum");
         assert_eq!(names(listed), values, "{name}");
@@ -99,6 +124,10 @@ fn the_schema_has_the_values_of_every_enum() {
 fn spellings_agree_with_the_serialised_ones() {
     let as_str = samples::gap_reasons().map(|reason| reason.as_str().to_owned());
     assert_eq!(names(samples::gap_reasons()), BTreeSet::from(as_str));
+    assert_eq!(names(Verdict::ALL), BTreeSet::from(Verdict::ALL.map(|one| one.as_str().to_owned())));
+    let flags = samples::trails::flags();
+    assert_eq!(names(flags), BTreeSet::from(flags.map(|one| one.as_str().to_owned())));
+    assert_eq!(names(EventKind::ALL), BTreeSet::from(EventKind::ALL.map(|one| one.as_str().to_owned())));
 }
 
 #[test]
@@ -123,7 +152,7 @@ fn every_object_of_the_schema_is_closed_and_every_field_described() {
     }
     let mut objects = 0;
     walk(&schema(), &mut objects);
-    assert_eq!(objects, 15);
+    assert_eq!(objects, 24);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use keytrail_rules::report::{ItemStatus, Report};
 
+use super::trails;
 use crate::formats::tests::render;
 use crate::{Options, samples};
 
@@ -32,6 +33,26 @@ fn a_believable_report_with_all_details() {
 fn colour_adds_nothing_but_colour() {
     let colored = show(&samples::company(), &Options { color: true, ..at_width(100) });
     insta::assert_snapshot!(colored.replace('\u{1b}', "␛"));
+}
+
+#[test]
+fn what_trails_show_and_miss() {
+    let mut report = samples::empty();
+    report.rotations = vec![samples::trails::traced(), samples::trails::inconclusive(), samples::trails::silent()];
+    report.trails = samples::trails::trails();
+    insta::assert_snapshot!(show(&report, &Options::default()));
+    insta::assert_snapshot!(show(&report, &at_width(70)));
+}
+
+#[test]
+fn every_trail_with_its_coverage() {
+    let mut report = samples::gaps_only();
+    report.trails = samples::trails::trails();
+    report.trails[2].covered.clear();
+    report.trails[2].last = None;
+    let shown = |width| String::from_utf8(trails(&report, &Options { width, ..Options::default() })).expect("UTF-8");
+    insta::assert_snapshot!(shown(None));
+    insta::assert_snapshot!(shown(Some(80)));
 }
 
 #[test]

@@ -84,6 +84,7 @@ pub(super) fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&
     let reason = [
         (is_reference as fn(&[u8]) -> bool, "it refers to a value elsewhere"),
         (is_hash, "it is a password's hash"),
+        (is_mark, "it stands in a log for a value that the log does not show"),
         (is_example, "it says that it is an example"),
         (is_colour, "it is a colour"),
         (is_url, "it is an address"),
@@ -106,6 +107,13 @@ pub(super) fn drop(text: &[u8], value: &[u8], candidate: &Candidate) -> Option<&
     }
     let code = candidate.linked.link == Link::Assign && candidate.linked.spaced;
     found.or_else(|| (bare && is_expression(value, code)).then_some("it is an expression"))
+}
+
+/// What the audit of Vault and OpenBao puts in the place of a value: `hmac-sha256:` and the hash under a salt of its own.
+/// <https://developer.hashicorp.com/vault/docs/audit#sensitive-information>
+fn is_mark(value: &[u8]) -> bool {
+    let digits = value.strip_prefix(b"hmac-sha256:");
+    digits.is_some_and(|digits| digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn is_reference(value: &[u8]) -> bool {
