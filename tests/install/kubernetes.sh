@@ -1,9 +1,14 @@
 #!/bin/sh
 # Installs a Kubernetes API server and etcd for the tests to start, and prints the folder of `kube-apiserver`. Debian has
 # etcd as a package, and Kubernetes 1.20.2 only as source, which is built here (some minutes, once).
-# Does nothing where they are there already.
+# Does nothing where they are there already. Elsewhere than on Debian 12, set KEYTRAIL_TEST_KUBERNETES to a folder with a
+# `kube-apiserver`, and have `etcd` in the PATH.
 set -eu
 version=1.20.2
+if [ -x "${KEYTRAIL_TEST_KUBERNETES:-}/kube-apiserver" ] && command -v etcd >/dev/null; then
+    echo "$KEYTRAIL_TEST_KUBERNETES"
+    exit 0
+fi
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 tools=${CARGO_TARGET_DIR:-$here/../../target}/test-tools/kubernetes
 mkdir -p "$tools"
@@ -14,6 +19,10 @@ if ! command -v etcd >/dev/null; then
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends etcd-server >&2
 fi
 if [ ! -x "$tools/kube-apiserver" ]; then
+    [ -r /etc/apt/sources.list.d/debian.sources ] || {
+        echo 'no Debian 12: set KEYTRAIL_TEST_KUBERNETES to a folder with a kube-apiserver' >&2
+        exit 1
+    }
     $as_root apt-get update -q >&2
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
         golang-go rsync make dpkg-dev >&2
