@@ -53,6 +53,30 @@ fn shop() -> tempfile::TempDir {
 }
 
 #[test]
+fn canaries_show_which_times_a_trail_covers() {
+    let read = |hour: u32| {
+        let line = json!({ "time": format!("2026-06-01T{hour:02}:00:00Z"), "event": "read", "secret": "DATABASE_PASSWORD",
+            "run": "canary" });
+        format!("{line}\n")
+    };
+    let config = "[[trail]]\nname = \"audit\"\nkind = \"json-log\"\npath = \"audit.jsonl\"\n\
+                  canary = { run = \"canary\", every = \"1h\" }\n";
+    // That of three o'clock is missing.
+    let log: String = [1, 0, 2, 4, 5].into_iter().map(read).collect();
+    let folder = tree([SCHEMA, ("keytrail.toml", config), ("audit.jsonl", &log)]);
+    let report = scan(folder.path(), &["--only", "trails"]).json();
+    let covered = &named(&report, "trails", "name", "audit")["covered"];
+    assert_eq!(
+        covered,
+        &json!([
+            { "from": "2026-06-01T00:00:00Z", "to": "2026-06-01T02:00:00Z", "proof": "canary" },
+            { "from": "2026-06-01T04:00:00Z", "to": "2026-06-01T05:00:00Z", "proof": "canary" },
+        ]),
+        "{report:#}"
+    );
+}
+
+#[test]
 fn what_was_read_and_what_was_not_is_in_the_report() {
     let folder = shop();
     let out = scan(folder.path(), &["--only", "trails"]);

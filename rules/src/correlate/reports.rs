@@ -10,7 +10,7 @@ use super::coverage::later;
 use super::gather::is_write;
 use super::rotations::Matched;
 use super::{EventReport, Reading, TrailReport};
-use crate::model::{Event, EventKind};
+use crate::model::{Covered, Event, EventKind};
 
 /// An event as evidence about an item.
 pub(super) fn report(cells: &Cells<'_>, item: u32, event: &Event) -> EventReport {
@@ -99,6 +99,21 @@ pub(super) fn readings(cells: &Cells<'_>) -> Vec<Reading> {
     readings
 }
 
+/// Stretches that one thing shows, those that meet as one: canaries show an hour after the other.
+fn joined(covered: &[Covered]) -> Vec<Covered> {
+    let mut sorted = covered.to_vec();
+    sorted.sort_unstable_by_key(|one| (one.proof, one.from, one.to));
+    let mut joined: Vec<Covered> = Vec::new();
+    for one in sorted {
+        match joined.last_mut() {
+            Some(last) if last.proof == one.proof && one.from <= last.to => last.to = last.to.max(one.to),
+            _ => joined.push(one),
+        }
+    }
+    joined.sort_unstable();
+    joined
+}
+
 /// What is known of the trails.
 pub(super) fn trails(cells: &Cells<'_>) -> Vec<TrailReport> {
     let skews = skews(cells);
@@ -106,9 +121,7 @@ pub(super) fn trails(cells: &Cells<'_>) -> Vec<TrailReport> {
     states
         .enumerate()
         .map(|(at, (trail, state))| {
-            let mut covered = state.covered.clone();
-            covered.sort_unstable();
-            covered.dedup();
+            let covered = joined(&state.covered);
             let mut holes = state.holes.clone();
             holes.sort_unstable();
             holes.dedup();

@@ -130,7 +130,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(owner.expires.to_rfc3339(), "2027-01-01T08:30:00+00:00");
 
     let [issues, pager, slack, hook] = config.incidents.as_slice() else { panic!("four receivers") };
-    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 119));
+    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 120));
     assert_eq!((issues.estate.as_deref(), issues.repository.as_deref()), (Some("shop"), Some("example/shop")));
     assert_eq!((issues.severity, issues.timeout), (Severity::Medium, Duration::from_secs(10)));
     assert_eq!(issues.rules, ["overdue-rotation", "no-owner"], "a code stands for its rule");
@@ -351,6 +351,7 @@ fn the_json_schema_has_the_keys_of_the_decoder() {
     for table in ["store", "trail", "secret", "exception", "incident"] {
         add(&format!("[[{table}]]"), &schema["properties"][table]["items"]);
     }
+    add("canary", &schema["properties"]["trail"]["items"]["properties"]["canary"]);
     add("[[leaks.accept]]", &schema["properties"]["leaks"]["properties"]["accept"]["items"]);
     for way in schema["properties"]["store"]["items"]["properties"]["auth"]["oneOf"].as_array().expect("ways") {
         add("auth", way);

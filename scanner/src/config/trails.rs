@@ -10,10 +10,12 @@ use toml::value::Datetime;
 use super::decode::{Table, Text};
 use super::document::{Document, instant, own, owned, path, refuse_password, strings};
 use super::error::is_variable_name;
+use crate::trails::config::Canary;
 use crate::trails::{TrailConfig, fields};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 const COVERS: &str = "[2026-01-01, 2026-06-30]";
+const CANARY: &str = r#"write canary = { run = "keytrail-canary", every = "1h" }"#;
 const FIELDS: &str = r#"{ time = "ts" }"#;
 const EVENTS: &str = r#"{ written = ["secret.updated"] }"#;
 
@@ -45,6 +47,7 @@ pub(super) fn read(document: &Document<'_>, tables: Vec<Table<'_>>) -> Vec<Trail
             store: table.text("store", r#""vault""#).map(own),
             consumer: table.text("consumer", r#""kubernetes:shop/deployment/api""#).map(own),
             covers: covers(&mut table),
+            canary: table.table("canary", "canary", CANARY).and_then(canary),
             delay: table.text("delay", r#""15m""#).and_then(stretch),
             skew: table.text("skew", r#""2s""#).and_then(stretch),
             fields: fields(&mut table),
@@ -131,6 +134,13 @@ fn covers(table: &mut Table<'_>) -> Vec<Covered> {
             None
         })
         .collect()
+}
+
+fn canary(mut table: Table<'_>) -> Option<Canary> {
+    let run = table.required_text("run", r#""keytrail-canary""#).map(own);
+    let every = table.required_text("every", r#""1h""#).and_then(stretch);
+    table.finish(&[]);
+    Some(Canary { run: run?, every: every? })
 }
 
 /// The first instant of a date, or the instant of a time with an offset.

@@ -28,6 +28,8 @@ pub struct TrailConfig {
     pub consumer: Option<String>,
     /// Stretches of time that it is declared to hold in full.
     pub covers: Vec<Covered>,
+    /// Marked requests that show of which times it holds everything.
+    pub canary: Option<Canary>,
     /// How long after an event its record may come, where that is not what the kind usually needs.
     pub delay: Option<Duration>,
     /// How far its clock may be from the others.
@@ -54,6 +56,15 @@ pub struct TrailConfig {
     pub zone: Option<String>,
 }
 
+/// The marked requests of a trail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Canary {
+    /// The run id that they bear.
+    pub run: String,
+    /// Two of them that are farther apart show nothing.
+    pub every: Duration,
+}
+
 impl TrailConfig {
     /// A trail of that name and kind, with nothing else said of it. Paths are relative to `root`.
     pub fn new(name: &str, kind: &str, root: impl Into<PathBuf>, location: Location) -> Self {
@@ -67,6 +78,7 @@ impl TrailConfig {
             store: None,
             consumer: None,
             covers: Vec::new(),
+            canary: None,
             delay: None,
             skew: None,
             fields: BTreeMap::new(),

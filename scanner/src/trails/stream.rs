@@ -7,6 +7,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use keytrail_rules::correlate::Stream;
 use keytrail_rules::model::{Entry, Gap, Hole, Time};
 
+use super::canary::Canaries;
 use super::files::{Files, Found};
 use super::framing::{Piece, Records};
 use super::records::Reading;
@@ -104,6 +105,12 @@ fn read_into(
     on_entry: &mut dyn FnMut(Entry) -> Continue,
     gaps: &mut Vec<Gap>,
 ) -> Continue {
+    let mut canaries = Canaries::of(opening.config);
+    let on_entry = &mut |entry: Entry| {
+        let shown = canaries.as_mut().map(|canaries| canaries.see(&entry)).unwrap_or_default();
+        on_entry(entry)?;
+        shown.into_iter().try_for_each(|covered| on_entry(Entry::Covered(covered)))
+    };
     for covered in &opening.config.covers {
         on_entry(Entry::Covered(*covered))?;
     }
@@ -215,11 +222,13 @@ pub(super) fn answered<'a>(opening: &Opening<'a>, mut entries: Vec<Entry>, gaps:
         Entry::Progress { time, .. } => Some(*time),
         _ => None,
     });
-    let declared = opening.config.covers.iter().copied().map(Entry::Covered);
+    let mut canaries = Canaries::of(opening.config);
+    let shown = entries.iter().flat_map(|entry| canaries.as_mut().map(|one| one.see(entry)).unwrap_or_default());
+    let covered: Vec<Entry> = opening.config.covers.iter().copied().chain(shown).map(Entry::Covered).collect();
     // A server that says of when it has nothing says it better.
     let has_hole = entries.iter().any(|entry| matches!(entry, Entry::Hole(_)));
     let holes: Vec<Entry> = gaps.iter().filter(|_| !has_hole).map(|gap| Entry::Hole(unread(gap))).collect();
-    Box::new(declared.collect::<Vec<_>>().into_iter().chain(holes).chain(entries))
+    Box::new(covered.into_iter().chain(holes).chain(entries))
 }
 
 #[cfg(test)]
