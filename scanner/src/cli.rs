@@ -125,7 +125,7 @@ pub struct ScanArgs {
     /// Print the rotation plan of what is due. This version plans; it rotates nothing, so --dry-run is required.
     #[arg(long)]
     pub fix: bool,
-    /// File an incident for each finding with every [[incident]] of the config, once, and resolve it when the finding
+    /// File an incident for each finding with every `[[incident]]` of the config, once, and resolve it when the finding
     /// is gone.
     #[arg(long)]
     pub file_incidents: bool,

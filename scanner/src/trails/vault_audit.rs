@@ -8,7 +8,7 @@
 //! # Guarantees
 //! * No value is copied, not even where `log_raw` or `audit_non_hmac_*_keys` leave one in the log: marks have the form
 //!   of an HMAC, or are not there.
-//! * Marks are compared only within one salt, which is proven and not assumed: see [`salt`]. Two devices, or one that
+//! * Marks are compared only within one salt, which is proven and not assumed: see `salt`. Two devices, or one that
 //!   was disabled and enabled again, never compare.
 //! * Each device repeats a call under the same `request.id`, which is the id of its events.
 //!
