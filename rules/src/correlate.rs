@@ -246,8 +246,6 @@ pub enum Flag {
     Failed,
     /// A try was turned away for too many requests.
     Throttled,
-    /// The store changed before who honours the credential, or the other way round, against the recipe.
-    OutOfOrder,
     /// Who honours the credential changed, and the store did not.
     HalfApplied,
     /// A machine rotated it.
@@ -270,7 +268,6 @@ impl Flag {
             Self::RevokedWhileRead => "revoked-while-read",
             Self::Failed => "failed",
             Self::Throttled => "throttled",
-            Self::OutOfOrder => "out-of-order",
             Self::HalfApplied => "half-applied",
             Self::Automatic => "automatic",
             Self::UnwatchedConsumers => "unwatched-consumers",

@@ -146,7 +146,6 @@ fn meaning(flag: Flag) -> &'static str {
         Flag::RevokedWhileRead => "the old value was revoked while somebody still used it",
         Flag::Failed => "a try failed",
         Flag::Throttled => "a try was turned away for too many requests",
-        Flag::OutOfOrder => "the store and who honours the credential changed in the wrong order",
         Flag::HalfApplied => "who honours the credential changed, and the store did not",
         Flag::Automatic => "a machine rotated it",
         Flag::UnwatchedConsumers => "consumers that load it are in no trail",

@@ -20,9 +20,9 @@ pub(crate) fn traces() -> [Trace; 4] {
 }
 
 /// Every flag.
-pub(crate) fn flags() -> [Flag; 13] {
+pub(crate) fn flags() -> [Flag; 12] {
     every!(Flag: NoOp, Regression, PartialGroup, OldNotRevoked, RevokedBeforeVerified, RevokedWhileRead, Failed,
-        Throttled, OutOfOrder, HalfApplied, Automatic, UnwatchedConsumers, Reopened)
+        Throttled, HalfApplied, Automatic, UnwatchedConsumers, Reopened)
 }
 
 /// Every outcome.
