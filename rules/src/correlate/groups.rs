@@ -243,8 +243,7 @@ impl Sets {
 /// Gives each change the request for it: of its run, of its version, else within the window; of several the one that is
 /// due first.
 pub(super) fn claim(changes: &mut [Change], requests: &mut [Request], window: TimeDelta) {
-    for (at, change) in changes.iter_mut().enumerate() {
-        let _ = at;
+    for change in changes.iter_mut() {
         let runs = change.runs();
         let named = requests.iter().enumerate().filter(|(_, one)| {
             !one.claimed && one.run.as_deref().is_some_and(|run| runs.contains(run))
@@ -259,6 +258,16 @@ pub(super) fn claim(changes: &mut [Change], requests: &mut [Request], window: Ti
             requests[nearest].claimed = true;
         }
     }
+    // What is asked for afterwards is not the first value. Where only the clocks may say otherwise, every other change
+    // comes before.
+    for lenient in [false, true] {
+        claim_by_time(changes, requests, window, lenient);
+    }
+}
+
+/// Gives each change that has none the request within the window that is due first. A first value is given only what came
+/// before it, unless `lenient`, by as much as the clocks may be apart.
+fn claim_by_time(changes: &mut [Change], requests: &mut [Request], window: TimeDelta, lenient: bool) {
     let mut start = 0;
     let open = |change: &&mut Change| change.request.is_none() && (change.nature != Nature::Maybe || change.is_first());
     for change in changes.iter_mut().filter(open) {
@@ -270,8 +279,8 @@ pub(super) fn claim(changes: &mut [Change], requests: &mut [Request], window: Ti
         let runs = change.runs();
         let found = requests[start..].iter().position(|one| {
             let fits = one.run.as_deref().is_none_or(|run| runs.is_empty() || runs.contains(run));
-            // What is asked for afterwards is not the first value.
-            let in_order = !change.is_first() || one.time <= later(change.time, one.skew + change.skew());
+            let apart = if lenient { one.skew + change.skew() } else { TimeDelta::zero() };
+            let in_order = !change.is_first() || one.time <= later(change.time, apart);
             !one.claimed && fits && in_order && (one.time - change.time).abs() <= reach(one)
         });
         if let Some(found) = found {

@@ -27,6 +27,25 @@ fn asked_for_written_and_loaded_is_traced() {
 }
 
 #[test]
+fn a_request_right_after_the_first_value_is_for_the_next_one() {
+    let mut estate = Estate::three_trails();
+    estate.trails[STORE].skew = chrono::TimeDelta::seconds(2);
+    let created = |estate: &mut Estate| estate.written("1", 3 * DAY - 1).kind = EventKind::Created;
+    created(&mut estate);
+    traced(&mut estate, 3, "2");
+    let rotation = estate.only();
+    assert_eq!((rotation.verdict, rotation.version.as_deref()), (Verdict::Traced, Some("2")));
+
+    // Where nothing else follows, the clocks may well be apart.
+    let mut estate = Estate::three_trails();
+    estate.trails[STORE].skew = chrono::TimeDelta::seconds(2);
+    created(&mut estate);
+    estate.requested(3 * DAY);
+    estate.loaded(3 * DAY + MINUTE);
+    assert_eq!(estate.only().verdict, Verdict::Traced);
+}
+
+#[test]
 fn a_put_that_nobody_asked_for_is_silent_whatever_is_loaded() {
     let mut estate = Estate::three_trails();
     estate.written("2", 3 * DAY);
