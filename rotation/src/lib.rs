@@ -1,10 +1,22 @@
-//! What is to be rotated and how: the [`plan`] that comes out of a report, and the [`state`] machine that a rotation
-//! runs through, with the decision that follows an interruption.
+//! Rotations: what is to be rotated and how (the [`plan`]), the [`state`] machine that a rotation runs through with the
+//! decision that follows an interruption, and who takes part in it: the issuers that honour a credential, the stores
+//! that keep it, the workloads that load it, and the probes that look.
 //!
-//! This crate is pure: it reads no clock, no file and no network. This version carries out nothing; its plans are for
-//! people.
+//! `plan` and `state` are pure: they read no clock, no file and no network.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod context;
+pub mod credential;
+pub mod failure;
+pub mod issuers;
+pub mod job;
+pub mod journal;
+pub mod ledger;
+pub mod notify;
 pub mod plan;
+pub mod probes;
+pub mod settings;
 pub mod state;
+pub mod store;
+pub mod workloads;

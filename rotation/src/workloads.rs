@@ -1,0 +1,76 @@
+//! The table of workloads: who loads a credential. Each kind is one file of `workloads/`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Act, Context};
+use crate::credential::Credential;
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// A kind of workload.
+pub struct WorkloadKind {
+    /// What its consumers start with, and the `kind` of a `[[workload]]`: `kubernetes`.
+    pub name: &'static str,
+    /// One line of what it does, for people.
+    pub about: &'static str,
+    /// Makes one of what follows the colon of the consumer (`shop/deployment/api`) and of its `[[workload]]` table, if it
+    /// has one, without `consumer` and `kind`. Nothing is read or sent yet.
+    pub open: fn(&str, &Settings) -> Result<Box<dyn Workload>, Failure>,
+}
+
+/// Declares the modules of the kinds and lists them: one line a kind.
+macro_rules! table {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+        /// Every kind of workload.
+        pub static KINDS: &[&WorkloadKind] = &[$(&$name::KIND),*];
+    };
+}
+
+table![];
+
+impl WorkloadKind {
+    /// The kind of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KINDS.iter().copied().find(|kind| kind.name == name)
+    }
+}
+
+/// The credentials of a group by item id, for workloads that take them from Keytrail rather than from a store.
+pub type Values<'a> = BTreeMap<&'a str, &'a Credential>;
+
+/// Who loads a credential.
+pub trait Workload: Send + Sync {
+    /// What would keep it from loading a value now: not healthy, in the middle of a rollout, no right. Changes nothing.
+    fn preflight<'a>(&'a self, context: &'a Context) -> Act<'a, Vec<String>>;
+
+    /// Makes it load what its stores hold now: `values`, of which `others` still work or will work no more. Gives what
+    /// tells this loading from an earlier one. Doing it again is at worst another restart.
+    fn load<'a>(&'a self, context: &'a Context, values: &'a Values<'a>, others: &'a Values<'a>) -> Act<'a, Mark>;
+
+    /// How far that loading is. Not waited for here: the caller asks again.
+    fn progress<'a>(&'a self, context: &'a Context, mark: &'a Mark, values: &'a Values<'a>) -> Act<'a, Progress>;
+
+    /// The old credentials are revoked: forget them, where they are kept beside the new ones.
+    fn forget<'a>(&'a self, _context: &'a Context, _values: &'a Values<'a>, _old: &'a Values<'a>) -> Act<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What tells a loading from an earlier one: a generation, a container's id. Journaled, so never a value.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mark(pub String);
+
+/// How far a loading is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Every instance runs with what was loaded.
+    Done,
+    /// Not yet; in words.
+    Waiting(String),
+    /// It will not come; in words.
+    Failed(String),
+}
