@@ -55,3 +55,6 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// What a table of the config is made into.
+pub type Opened<T> = Result<Box<T>, Failure>;

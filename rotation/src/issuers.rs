@@ -2,7 +2,7 @@
 
 use crate::context::{Act, Context};
 use crate::credential::Credential;
-use crate::failure::Failure;
+use crate::failure::{Failure, Opened};
 use crate::settings::Settings;
 use crate::state::Answer;
 
@@ -13,7 +13,7 @@ pub struct IssuerKind {
     /// One line of what it does, for people.
     pub about: &'static str,
     /// Makes one of its table in the config, without its `kind`. Nothing is read or sent yet.
-    pub open: fn(&Settings) -> Result<Box<dyn Issuer>, Failure>,
+    pub open: fn(&Settings) -> Opened<dyn Issuer>,
 }
 
 /// Declares the modules of the kinds and lists them: one line a kind.

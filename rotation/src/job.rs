@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keytrail_rules::model::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Opened};
 use crate::issuers::{Issuer, IssuerKind};
 use crate::probes::{Probe, ProbeKind};
 use crate::settings::Settings;
@@ -143,7 +143,7 @@ pub trait World: Send + Sync {
     ///
     /// # Errors
     /// No such kind; a table that it does not read.
-    fn issuer(&self, kind: &str, settings: &Settings) -> Result<Box<dyn Issuer>, Failure> {
+    fn issuer(&self, kind: &str, settings: &Settings) -> Opened<dyn Issuer> {
         let known = IssuerKind::find(kind).ok_or_else(|| Failure::not_done(format!("no issuer is called {kind}")))?;
         (known.open)(settings)
     }
@@ -152,7 +152,7 @@ pub trait World: Send + Sync {
     ///
     /// # Errors
     /// No such kind; a place or a table that it does not read.
-    fn workload(&self, consumer: &Consumer) -> Result<Box<dyn Workload>, Failure> {
+    fn workload(&self, consumer: &Consumer) -> Opened<dyn Workload> {
         let kind = &consumer.kind;
         let known =
             WorkloadKind::find(kind).ok_or_else(|| Failure::not_done(format!("no workload is called {kind}")))?;
@@ -163,7 +163,7 @@ pub trait World: Send + Sync {
     ///
     /// # Errors
     /// No such kind; a table that it does not read.
-    fn probe(&self, settings: &Settings) -> Result<Box<dyn Probe>, Failure> {
+    fn probe(&self, settings: &Settings) -> Opened<dyn Probe> {
         let known = ProbeKind::of(settings).ok_or_else(|| Failure::not_done("no key names the kind of the probe"))?;
         (known.open)(settings)
     }

@@ -1,7 +1,7 @@
 //! The table of who is told how a rotation ended. Each kind is one file of `notify/`.
 
 use crate::context::{Act, Context};
-use crate::failure::Failure;
+use crate::failure::Opened;
 use crate::settings::Settings;
 
 /// A kind of receiver.
@@ -11,7 +11,7 @@ pub struct NotifierKind {
     /// One line of what it does, for people.
     pub about: &'static str,
     /// Makes one of its table, without `kind`. Nothing is read or sent yet.
-    pub open: fn(&Settings) -> Result<Box<dyn Notifier>, Failure>,
+    pub open: fn(&Settings) -> Opened<dyn Notifier>,
 }
 
 /// Declares the modules of the kinds and lists them: one line a kind.

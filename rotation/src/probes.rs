@@ -1,7 +1,7 @@
 //! The table of probes: what shows that consumers get on. Each kind is one file of `probes/`.
 
 use crate::context::{Act, Context};
-use crate::failure::Failure;
+use crate::failure::Opened;
 use crate::settings::Settings;
 use crate::workloads::Values;
 
@@ -12,7 +12,7 @@ pub struct ProbeKind {
     /// One line of what it does, for people.
     pub about: &'static str,
     /// Makes one of its table, whole. Nothing is read or sent yet.
-    pub open: fn(&Settings) -> Result<Box<dyn Probe>, Failure>,
+    pub open: fn(&Settings) -> Opened<dyn Probe>,
 }
 
 /// Declares the modules of the kinds and lists them: one line a kind.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{Act, Context};
 use crate::credential::Credential;
-use crate::failure::Failure;
+use crate::failure::Opened;
 use crate::settings::Settings;
 
 /// A kind of workload.
@@ -17,7 +17,7 @@ pub struct WorkloadKind {
     pub about: &'static str,
     /// Makes one of what follows the colon of the consumer (`shop/deployment/api`) and of its `[[workload]]` table, if it
     /// has one, without `consumer` and `kind`. Nothing is read or sent yet.
-    pub open: fn(&str, &Settings) -> Result<Box<dyn Workload>, Failure>,
+    pub open: fn(&str, &Settings) -> Opened<dyn Workload>,
 }
 
 /// Declares the modules of the kinds and lists them: one line a kind.
