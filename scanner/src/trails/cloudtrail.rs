@@ -169,7 +169,11 @@ impl Trail<'_> {
         let message = match (&seen.error, broken) {
             (Some(error), _) => format!("the file cannot be read to its end: {error}"),
             (None, Some((raw, why))) => {
-                format!("{} pieces are no records, the first at byte {}: {why}", seen.broken, raw.offset)
+                let (count, at) = (seen.broken, raw.offset);
+                match count {
+                    1 => format!("a piece is no record, at byte {at}: {why}"),
+                    _ => format!("{count} pieces are no records, the first at byte {at}: {why}"),
+                }
             }
             (None, None) => "the file cannot be read".to_owned(),
         };
