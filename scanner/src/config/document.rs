@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use globset::Glob;
+use keytrail_rotation::plan::Recipes;
 use keytrail_rules::cadence::{Cadence, Period};
 use keytrail_rules::checks::RULES;
 use keytrail_rules::model::{Class, Declaration, Environment, Key, Location, Origin, Place, Time};
@@ -17,7 +18,7 @@ use toml::value::{Datetime, Offset};
 
 use super::decode::{Log, Table, Text};
 use super::error::{ConfigErrors, Mistake, is_variable_name};
-use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, incidents, leaks, trails};
+use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, incidents, leaks, rotation, trails};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -26,7 +27,7 @@ const CLASSES: [Class; 3] = [Class::Plain, Class::Secret, Class::RotationRequire
 const CADENCE: &str = r#""90 days""#;
 const CADENCES: &str =
     r#"write "90 days", "quarterly", "P3M", "on password change", "on compromise/expiry" or "never (static)""#;
-const PLACES: &str = "write source:path#key, as vault:secret/app#password or env-file:deploy/.env#API_KEY";
+pub(super) const PLACES: &str = "write source:path#key, as vault:secret/app#password or env-file:deploy/.env#API_KEY";
 
 const KNOWN_AS: &str = "write source:path, as trails call it: postgres:role/app, auth0:client/abc";
 
@@ -131,6 +132,9 @@ impl Document<'_> {
         let leaks = top.table("leaks", "[leaks]", "write [leaks] on a line of its own");
         let incidents = top.tables("incident", "[[incident]]");
         let state = top.table("state", "[state]", "write [state] on a line of its own");
+        let rotation = top.table("rotation", "[rotation]", "write [rotation] on a line of its own");
+        let workloads = top.tables("workload", "[[workload]]");
+        let notifiers = top.tables("notify", "[[notify]]");
         top.finish(&[]);
 
         let mut policy = policy.map(|table| self.policy(table)).unwrap_or_default();
@@ -144,15 +148,20 @@ impl Document<'_> {
             root: self.root,
             is_shared: state.url.is_some(),
         };
+        let mut recipes = Recipes { workloads: self.workloads(workloads), ..Recipes::default() };
+        let declarations = secrets.into_iter().map(|table| self.secret(table, &mut recipes)).collect();
         Config {
             incidents: incidents::read(incidents, &around),
             inventory: inventory.map(|table| self.inventory(table)).unwrap_or_default(),
             stores: self.stores(stores),
             trails: trails::read(self, trails),
-            declarations: secrets.into_iter().map(|table| self.secret(table)).collect(),
+            declarations,
             policy,
             leaks,
             state,
+            rotation: rotation.map(rotation::rotation).unwrap_or_default(),
+            recipes,
+            notifiers: self.notifiers(notifiers),
         }
     }
 
@@ -251,7 +260,7 @@ impl Document<'_> {
         }
     }
 
-    fn secret(&self, mut table: Table<'_>) -> Declaration {
+    fn secret(&self, mut table: Table<'_>, recipes: &mut Recipes) -> Declaration {
         let location = self.location(&table.key_span("key"));
         let label = owned(table.required_text("key", r#""STRIPE_API_KEY""#));
         let mut secret = Declaration::new(&label, Origin::Config, Some(location));
@@ -278,7 +287,9 @@ impl Document<'_> {
         secret.known_as =
             names.iter().filter_map(|text| text.parse(Place::parse, "this is no place", KNOWN_AS)).collect();
         secret.readers = strings(table.texts("readers", r#"["approle/ci-*"]"#));
-        table.finish(&["issuer", "verify", "grace"]);
+        let recipe = self.recipe(&mut table, &secret);
+        recipes.secrets.entry(Key::new(&secret.label)).or_default().push(recipe);
+        table.finish(&[]);
         secret
     }
 
