@@ -1,0 +1,15 @@
+//! What of a rotation is the scanner's: the systems that a job works on, by whose leave it begins, and what follows it.
+
+mod after;
+mod estate;
+mod harden;
+mod leave;
+mod record;
+mod run;
+
+pub use after::{Ended, notify};
+pub use estate::Estate;
+pub use harden::harden;
+pub use leave::{Leave, Sibling};
+pub use record::{note, stamp_runbooks};
+pub use run::{Runner, run_id};
