@@ -19,12 +19,15 @@ use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
 
 mod completions;
+mod fix;
 mod follow;
 mod incidents;
 mod init;
 mod inventory;
 mod leaks;
 mod output;
+mod rotate;
+mod rotation;
 mod rules;
 mod scan;
 mod trace;
@@ -50,6 +53,15 @@ impl Status {
             Self::Incomplete => 3,
         }
     }
+
+    /// The one that says more of what is wrong.
+    fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Findings, _) | (_, Self::Findings) => Self::Findings,
+            (Self::Incomplete, _) | (_, Self::Incomplete) => Self::Incomplete,
+            (Self::Clean, Self::Clean) => Self::Clean,
+        }
+    }
 }
 
 /// Runs the command of a command line.
@@ -58,6 +70,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Scan(args) => scan::run(cli, args),
         Command::Leaks(args) => leaks::run(cli, args),
         Command::Inventory(args) => inventory::run(cli, args),
+        Command::Rotate(args) => rotate::run(cli, args),
         Command::Trace(args) => trace::run(cli, args),
         Command::Trails(args) => trails::run(cli, args),
         Command::Rules { command } => rules::run(command.as_ref()),

@@ -10,6 +10,6 @@ mod run;
 pub use after::{Ended, notify};
 pub use estate::Estate;
 pub use harden::harden;
-pub use leave::{Leave, Sibling};
+pub use leave::{Leave, requester};
 pub use record::{note, stamp_runbooks};
-pub use run::{Runner, run_id};
+pub use run::{Course, Runner, run_id};

@@ -38,7 +38,7 @@ impl Plan {
         &self,
         recipes: &Recipes,
         mode: Mode,
-        request: &Request,
+        request: &dyn Fn(&Group) -> Request,
         run: &mut dyn FnMut() -> String,
     ) -> Vec<Prepared> {
         self.groups
@@ -58,7 +58,7 @@ impl Plan {
                     consumers: parts.consumers,
                     probes,
                     grace,
-                    request: request.clone(),
+                    request: request(group),
                 };
                 Prepared::Ready(Box::new(job), missing)
             })

@@ -57,3 +57,62 @@ fn finding(cx: &Context<'_>, run: &UnfinishedRun, why: &str) -> Finding {
 fn of_item(item: &Item, message: String, fingerprint: &str) -> Finding {
     Finding { fingerprint: fingerprint.to_owned(), ..about(&RULE, item, message) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use chrono::{DateTime, TimeDelta};
+
+    use crate::checks::Facet;
+    use crate::evaluate;
+    use crate::model::{Facts, Finding, Snapshot, Time, UnfinishedRun};
+    use crate::policy::Policy;
+
+    fn minute(minute: i64) -> Time {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
+    }
+
+    /// A run that was last worked on at minute 0.
+    fn run() -> UnfinishedRun {
+        UnfinishedRun {
+            run: "kt-20241004t000000z-0f3a9c21".into(),
+            items: vec!["DB_PASSWORD".into(), "DATABASE_URL".into()],
+            state: "promoted".into(),
+            touched: minute(0),
+            due: None,
+            failure: None,
+        }
+    }
+
+    fn found(run: UnfinishedRun, at: i64) -> Vec<Finding> {
+        let facts = Facts { unfinished: vec![run], ..Facts::default() };
+        let snapshot = Snapshot { as_of: minute(at), facts, sightings: BTreeMap::new() };
+        evaluate(&snapshot, &Policy::default(), &BTreeSet::from([Facet::Trails])).findings
+    }
+
+    #[test]
+    fn a_rotation_that_nobody_works_on_is_found() {
+        assert_eq!(found(run(), 60), []);
+        let finding = found(run(), 61).remove(0);
+        assert_eq!(
+            finding.message,
+            "Rotation kt-20241004t000000z-0f3a9c21 of DB_PASSWORD, DATABASE_URL is stuck in state 'promoted': it was \
+             last worked on at 2024-10-04T00:00:00Z."
+        );
+        assert_eq!(finding.next, "keytrail rotate --resume kt-20241004t000000z-0f3a9c21");
+    }
+
+    #[test]
+    fn a_rotation_that_waits_is_stuck_a_day_after_it_was_to_go_on() {
+        let waiting = || UnfinishedRun { due: Some(minute(24 * 60)), ..run() };
+        assert_eq!(found(waiting(), 2 * 24 * 60), []);
+        assert_eq!(found(waiting(), 2 * 24 * 60 + 1).len(), 1);
+    }
+
+    #[test]
+    fn a_rotation_that_failed_is_stuck_at_once() {
+        let failed = UnfinishedRun { failure: Some("the store was changed by somebody else".into()), ..run() };
+        assert!(found(failed, 1)[0].message.ends_with("it failed: the store was changed by somebody else."));
+    }
+}

@@ -23,9 +23,6 @@ pub struct Leave<'a> {
     pub is_emergency: bool,
 }
 
-/// A secret of another environment than production that is not rotated yet.
-pub type Sibling = Key;
-
 impl Leave<'_> {
     /// Who cannot approve anything, and why; `None` where the approver may.
     pub fn bad_approver(&self) -> Option<String> {
@@ -39,7 +36,7 @@ impl Leave<'_> {
 
     /// Why a group does not begin now; `None` where it does. `waiting` are the secrets outside of production that are due,
     /// and not rotated yet.
-    pub fn holds(&self, group: &Group, waiting: &BTreeSet<Sibling>) -> Option<String> {
+    pub fn holds(&self, group: &Group, waiting: &BTreeSet<Key>) -> Option<String> {
         if self.needs_approval(group) && self.approver.is_none() {
             return Some("somebody has to approve it: --approved-by NAME".to_owned());
         }
@@ -70,8 +67,25 @@ impl Leave<'_> {
     }
 }
 
+/// Who asks for rotations: whom the config names, the one who started the job of the CI, the user of the system.
+pub fn requester(config: &RotationConfig) -> String {
+    let variables = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"];
+    let by_variable = || variables.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    config.requester.clone().or_else(by_variable).unwrap_or_else(user)
+}
+
+#[cfg(unix)]
+fn user() -> String {
+    format!("uid {}", rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn user() -> String {
+    "unknown".to_owned()
+}
+
 /// Whether a group changes a secret of production.
-pub(super) fn is_production(group: &Group) -> bool {
+fn is_production(group: &Group) -> bool {
     group.items.iter().any(|item| item.environment.as_ref().is_some_and(Environment::is_production))
 }
 

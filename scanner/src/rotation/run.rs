@@ -1,6 +1,7 @@
 //! Carries out jobs, some at once, and says how each ended.
 
-use chrono::Utc;
+use std::path::Path;
+
 use futures::StreamExt;
 use futures::stream;
 use keytrail_rotation::executor::{Ending, Executor, Limits, SystemClock};
@@ -24,6 +25,8 @@ pub struct Runner<'a> {
     pub at_once: usize,
     /// Who holds the leases.
     holder: String,
+    /// The scanned folder.
+    root: &'a Path,
 }
 
 /// What is done with a run.
@@ -47,9 +50,10 @@ impl<'a> Runner<'a> {
         journal: &'a dyn Journal,
         say: &'a (dyn Fn(&str) + Send + Sync),
         at_once: usize,
+        root: &'a Path,
     ) -> Result<Self, Error> {
         let holder = format!("keytrail-{}-{:08x}", std::process::id(), u32::from_be_bytes(random()?));
-        Ok(Self { world, journal, say, at_once: at_once.max(1), holder })
+        Ok(Self { world, journal, say, at_once: at_once.max(1), holder, root })
     }
 
     /// Takes a course with each of the jobs. Gives how each ended, in their order.
@@ -94,14 +98,8 @@ pub fn run_id(at: Time) -> Result<String, Error> {
 
 fn random() -> Result<[u8; 4], Error> {
     let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Random(std::io::Error::other(error.to_string())))?;
+    getrandom::fill(&mut bytes).map_err(|error| Error::Random(error.into()))?;
     Ok(bytes)
-}
-
-/// Now, in whole seconds.
-pub(super) fn now() -> Time {
-    use chrono::SubsecRound;
-    Utc::now().trunc_subsecs(0)
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use keytrail_rules::value::Shape;
 use super::Prepared;
 use crate::job::{Job, Mode, Origin, Request};
 use crate::plan::tests::{Build, fresh, overdue, report, time};
-use crate::plan::{Lack, Medium, Plan, Recipes, SecretRecipe};
+use crate::plan::{Group, Lack, Medium, Plan, Recipes, SecretRecipe};
 use crate::settings::Settings;
 
-fn request() -> Request {
+fn request(_: &Group) -> Request {
     Request { at: time("2026-11-21"), by: "ana".into(), approver: None, reason: "overdue".into() }
 }
 
@@ -40,7 +40,7 @@ fn prepare(items: Vec<ItemReport>, recipes: &Recipes) -> Vec<Prepared> {
         runs += 1;
         format!("kt-{runs}")
     };
-    Plan::new(&report(items)).prepare(recipes, Mode::Orderly, &request(), &mut run)
+    Plan::new(&report(items)).prepare(recipes, Mode::Orderly, &request, &mut run)
 }
 
 fn job(items: Vec<ItemReport>, recipes: &Recipes) -> Job {
