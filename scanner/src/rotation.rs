@@ -3,6 +3,7 @@
 mod after;
 mod estate;
 mod harden;
+mod journal;
 mod leave;
 mod record;
 mod run;
@@ -10,6 +11,7 @@ mod run;
 pub use after::{Ended, notify};
 pub use estate::Estate;
 pub use harden::harden;
+pub use journal::{open_journal, unfinished, unfinished_run};
 pub use leave::{Leave, requester};
 pub use record::{note, stamp_runbooks};
 pub use run::{Course, Runner, run_id};

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::credential::VALUE;
+use crate::issuers::IssuerKind;
 use crate::job::{Cell, Job, Member, Mode, Origin, Write};
 use crate::settings::Settings;
 use crate::state::State;
@@ -21,6 +22,7 @@ impl Job {
     pub fn effects(&self, stages: &dyn Fn(&str) -> bool) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut add = |reaches, act: String| effects.push(Effect { reaches, act });
+        let issued: Vec<Issued<'_>> = self.members.iter().filter_map(Issued::of).collect();
         for write in &self.writes {
             let version = write.seen.map_or(String::new(), |seen| format!(", last seen at version {seen}"));
             add(State::Sealed, format!("Read {}: {}{version}.", write.name(), keys(write)));
@@ -29,20 +31,18 @@ impl Job {
             add(State::Sealed, made(member));
         }
         if self.mode == Mode::Emergency {
-            for (member, issuer) in self.issued() {
-                let text = format!("Revoke the old {} at {issuer}, before anybody loads the new one.", member.item);
-                add(State::Sealed, text);
+            for Issued { item, kind, .. } in &issued {
+                add(State::Sealed, format!("Revoke the old {item} at {kind}, before anybody loads the new one."));
             }
         }
         for write in self.writes.iter().filter(|write| stages(&write.store)) {
             add(State::Staged, format!("Stage the new values beside the current ones in {}.", write.name()));
         }
-        for (member, issuer) in self.issued() {
-            add(State::Set, format!("Set the new {} at {issuer}.", member.item));
+        for Issued { item, kind, .. } in issued.iter().filter(|one| one.answers) {
+            add(State::Set, format!("Set the new {item} at {kind}."));
         }
-        for (member, issuer) in self.issued() {
-            let text = format!("Check over a new connection that {issuer} honours the new {}.", member.item);
-            add(State::Verified, text);
+        for Issued { item, kind, .. } in issued.iter().filter(|one| one.answers) {
+            add(State::Verified, format!("Check over a new connection that {kind} honours the new {item}."));
         }
         for write in &self.writes {
             let guard = "if it still is at the version that was read; other keys stay as they are";
@@ -59,25 +59,33 @@ impl Job {
             add(State::Soaked, text);
         }
         if self.mode == Mode::Orderly {
-            for (member, issuer) in self.issued() {
-                let text = format!("Revoke the old {} at {issuer}. From here on there is no way back.", member.item);
-                add(State::Revoked, text);
+            for Issued { item, kind, answers } in &issued {
+                let at = if *answers { format!(" at {kind}") } else { String::new() };
+                add(State::Revoked, format!("Revoke the old {item}{at}. From here on there is no way back."));
             }
         }
-        for (member, issuer) in self.issued() {
-            let text = format!("Check over a new connection that {issuer} rejects the old {}.", member.item);
-            add(State::Confirmed, text);
+        for Issued { item, kind, .. } in issued.iter().filter(|one| one.answers) {
+            add(State::Confirmed, format!("Check over a new connection that {kind} rejects the old {item}."));
         }
         add(State::Confirmed, "Wipe the sealed values, and write the last row of the ledger.".to_owned());
         effects
     }
+}
 
-    /// The members that somebody honours, with who.
-    fn issued(&self) -> impl Iterator<Item = (&Member, &str)> {
-        self.members.iter().filter_map(|member| match &member.origin {
-            Origin::Issued { kind, .. } => Some((member, kind.as_str())),
-            Origin::Derived { .. } => None,
-        })
+/// A member that somebody honours.
+struct Issued<'a> {
+    item: &'a str,
+    kind: &'a str,
+    /// Whether its issuer is somebody else than its consumers.
+    answers: bool,
+}
+
+impl<'a> Issued<'a> {
+    fn of(member: &'a Member) -> Option<Self> {
+        let Origin::Issued { kind, settings } = &member.origin else { return None };
+        let opened = IssuerKind::find(kind).and_then(|known| (known.open)(settings).ok());
+        let answers = opened.is_none_or(|issuer| issuer.nature().answers);
+        Some(Self { item: &member.item, kind, answers })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[rotation]`, `[[workload]]`, `[[notify]]`, and what `[[secret]]` says of how it is rotated.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use keytrail_rotation::failure::Opened;
 use keytrail_rotation::issuers::{self, IssuerKind};
@@ -12,7 +13,7 @@ use keytrail_rotation::workloads::{self, WorkloadKind};
 use keytrail_rules::model::{Declaration, Environment, Location, Place};
 
 use super::decode::{Free, Table, Text};
-use super::document::{Document, PLACES, own, path, strings};
+use super::document::{Document, PLACES, own, path, strings, timeout};
 use super::trails;
 
 const WORKLOAD: &str = r#""kubernetes:shop/deployment/api""#;
@@ -30,6 +31,8 @@ pub struct RotationConfig {
     pub windows: Vec<Window>,
     /// How many groups are rotated at once.
     pub at_once: usize,
+    /// How long others wait until they take over from one that was killed.
+    pub lease: Duration,
     /// Whether a group of production waits until the same secrets of other environments are rotated.
     pub after_staging: bool,
     /// File of the key that values are sealed with.
@@ -71,6 +74,7 @@ impl Default for RotationConfig {
             approvers: Vec::new(),
             windows: Vec::new(),
             at_once: 4,
+            lease: Duration::from_mins(2),
             after_staging: false,
             key_file: None,
             requester: None,
@@ -88,6 +92,7 @@ pub(super) fn rotation(mut table: Table<'_>) -> RotationConfig {
         approvers: strings(table.texts("approvers", r#"["ana", "ben"]"#)),
         windows: table.texts("windows", r#"["Sat 02:00-06:00"]"#).iter().filter_map(window).collect(),
         at_once: table.integer("at_once", 1..=64, "4").unwrap_or(defaults.at_once),
+        lease: table.text("lease", r#""2m""#).and_then(timeout).unwrap_or(defaults.lease),
         after_staging: table.flag("after_staging").unwrap_or(defaults.after_staging),
         key_file: table.text("key_file", r#""/etc/keytrail/seal.key""#).map(path),
         requester: table.text("requester", r#""platform""#).map(own),

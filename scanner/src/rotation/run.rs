@@ -11,6 +11,7 @@ use keytrail_rotation::journal::Journal;
 use keytrail_rules::model::Time;
 
 use super::after::Ended;
+use crate::config::RotationConfig;
 use crate::error::Error;
 
 /// Carries out jobs.
@@ -21,8 +22,8 @@ pub struct Runner<'a> {
     pub journal: &'a dyn Journal,
     /// Takes a line of progress.
     pub say: &'a (dyn Fn(&str) + Send + Sync),
-    /// How many jobs at once.
-    pub at_once: usize,
+    /// How many jobs at once, and how long leases last.
+    pub config: &'a RotationConfig,
     /// Who holds the leases.
     holder: String,
     /// The scanned folder.
@@ -49,18 +50,18 @@ impl<'a> Runner<'a> {
         world: &'a dyn World,
         journal: &'a dyn Journal,
         say: &'a (dyn Fn(&str) + Send + Sync),
-        at_once: usize,
+        config: &'a RotationConfig,
         root: &'a Path,
     ) -> Result<Self, Error> {
         let holder = format!("keytrail-{}-{:08x}", std::process::id(), u32::from_be_bytes(random()?));
-        Ok(Self { world, journal, say, at_once: at_once.max(1), holder, root })
+        Ok(Self { world, journal, say, config, holder, root })
     }
 
     /// Takes a course with each of the jobs. Gives how each ended, in their order.
     pub async fn all(&self, jobs: &[Job], course: Course) -> Vec<Ended> {
         let mut ended: Vec<(usize, Ended)> = stream::iter(jobs.iter().enumerate())
             .map(|(at, job)| async move { (at, self.one(job, course).await) })
-            .buffer_unordered(self.at_once)
+            .buffer_unordered(self.config.at_once.max(1))
             .collect()
             .await;
         ended.sort_by_key(|(at, _)| *at);
@@ -76,7 +77,7 @@ impl<'a> Runner<'a> {
             // A lease is held for one job: two of this process may not take each other's.
             holder: format!("{}-{}", self.holder, job.run),
             say: &say,
-            limits: Limits::default(),
+            limits: Limits { lease: self.config.lease, ..Limits::default() },
         };
         let result: Result<Ending, Failure> = match course {
             Course::Start => executor.start(job).await,
