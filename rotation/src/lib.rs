@@ -8,6 +8,7 @@
 
 pub mod context;
 pub mod credential;
+pub mod executor;
 pub mod failure;
 pub mod issuers;
 pub mod job;

@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Answer, Answers, Doubt, Event, Probe, Recovery, State, next, recover};
+use super::{Answer, Answers, Course, Doubt, Event, Probe, Recovery, State, next, next_in, recover, recover_group};
+use crate::issuers::Overlap;
+use crate::job::Mode;
 use Answer::{Rejected, Unknown, Works};
 
 const FORWARD: [State; 10] = [
@@ -156,7 +158,7 @@ fn a_missing_answer_never_turns_a_decision_round() {
     for state in State::ALL {
         for probe in probes() {
             for which in 0..4 {
-                let (known, unknown) = (recover(state, probe), recover(state, hide(probe, which)));
+                let (known, unknown) = (recover(course, state, probe), recover(course, state, hide(probe, which)));
                 assert!(unknown == known || matches!(unknown, Recovery::Ask(_)), "{state} {probe:?} {which}");
             }
         }
@@ -198,7 +200,7 @@ fn recovery_decides_as_a_careful_person_would() {
         (State::Loaded, (Unknown, Works), after, ask(Doubt::IssuerUnknown)),
         (State::Soaked, both, (Unknown, Works), ask(Doubt::StoreUnknown)),
     ] {
-        assert_eq!(recover(state, probe(issuer, store)), decision, "{state} {issuer:?} {store:?}");
+        assert_eq!(recover(Course::USUAL, state, probe(issuer, store)), decision, "{state} {issuer:?} {store:?}");
     }
 }
 
