@@ -54,7 +54,9 @@ async fn a_dry_run_writes_nothing_and_makes_no_state() {
     };
     assert_eq!(new.iter().find(writes), None, "{new:#?}");
     let shown = estate.keytrail(&["rotate", "DB_PASSWORD", "--dry-run"]).stdout;
-    for effect in ["Read vault:secret/shop/db", "Make a new DB_PASSWORD", "Write vault:secret/shop/db", "Write env-file:.env"] {
+    for effect in
+        ["Read vault:secret/shop/db", "Make a new DB_PASSWORD", "Write vault:secret/shop/db", "Write env-file:.env"]
+    {
         assert!(shown.contains(effect), "{effect}:\n{shown}");
     }
     let (store, file) = (shown.find("Write vault:").expect("a store"), shown.find("Write env-file:").expect("a file"));
@@ -110,7 +112,10 @@ async fn a_person_who_writes_in_between_is_not_overwritten() {
     let estate = Estate::with_grace("1h", "").await;
     let out = estate.keytrail(&["rotate", "DB_PASSWORD", "--yes"]);
     assert_eq!(out.status, Some(0), "{}", out.stderr);
-    estate.bao.write("secret", "shop/db", json!({ "DB_PASSWORD": "set-by-hand-7", "DATABASE_URL": "x", "REGION": "eu" })).await;
+    estate
+        .bao
+        .write("secret", "shop/db", json!({ "DB_PASSWORD": "set-by-hand-7", "DATABASE_URL": "x", "REGION": "eu" }))
+        .await;
     let run = estate.keytrail(&["rotate", "--list"]).stdout.split(' ').next().expect("a run").to_owned();
     let back = estate.keytrail(&["rotate", "--rollback", &run]);
     assert_eq!(back.status, Some(1), "{}", back.stderr);
@@ -146,7 +151,10 @@ async fn an_approval_is_asked_for_and_kept() {
 async fn dates_are_written_where_people_look_for_them() {
     let estate = Estate::start("").await;
     estate.append("[rotation]\nrecord = { runbook = true, notes = \"docs/rotations.md\" }\nlease = \"1s\"\n");
-    estate.write("docs/keys.md", "| Secret | Last rotated | Frequency |\n|---|---|---|\n| DB_PASSWORD | 2020-01-01 | 90 days |\n");
+    estate.write(
+        "docs/keys.md",
+        "| Secret | Last rotated | Frequency |\n|---|---|---|\n| DB_PASSWORD | 2020-01-01 | 90 days |\n",
+    );
     assert_eq!(estate.keytrail(&["rotate", "DB_PASSWORD", "--yes"]).status, Some(0));
     let table = estate.read("docs/keys.md");
     assert!(!table.contains("2020-01-01") && table.contains("| 90 days |"), "{table}");

@@ -14,4 +14,4 @@ pub use harden::harden;
 pub use journal::{open_journal, unfinished, unfinished_run};
 pub use leave::{Leave, requester};
 pub use record::{note, stamp_runbooks};
-pub use run::{Course, Runner, run_id};
+pub use run::{Call, Runner, run_id};

@@ -32,7 +32,7 @@ impl Job {
         }
         if self.mode == Mode::Emergency {
             for Issued { item, kind, .. } in &issued {
-                add(State::Sealed, format!("Revoke the old {item} at {kind}, before anybody loads the new one."));
+                add(State::CutOff, format!("Revoke the old {item} at {kind}, before anybody loads the new one."));
             }
         }
         for write in self.writes.iter().filter(|write| stages(&write.store)) {

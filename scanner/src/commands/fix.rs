@@ -15,7 +15,7 @@ use super::{Status, collect, runtime};
 use crate::cli::{Cli, ScanArgs};
 use crate::config::Config;
 use crate::error::Error;
-use crate::rotation::{Course, harden, unfinished};
+use crate::rotation::{Call, harden, unfinished};
 use crate::state::Mode as Access;
 
 /// Refuses to change what is now as if it were another time.
@@ -37,16 +37,12 @@ pub(super) fn preview(args: &ScanArgs, config: &Config, report: &Report) -> Resu
 }
 
 /// Goes on with what is under way, rotates what is due, and collects anew where anything was changed.
-pub(super) fn run(
-    cli: &Cli,
-    args: &ScanArgs,
-    facets: &BTreeSet<Facet>,
-) -> Result<(Snapshot, Config, Status), Error> {
+pub(super) fn run(cli: &Cli, args: &ScanArgs, facets: &BTreeSet<Facet>) -> Result<(Snapshot, Config, Status), Error> {
     harden();
     let mut worst = Status::Clean;
     let config = Config::load(&args.source.path, args.source.config.as_deref())?;
     let runs = runtime()?.block_on(unfinished(&config, &args.source.path, Access::ReadWrite))?;
-    let resumed = if runs.is_empty() { Vec::new() } else { resume(&asked(args, &config), &runs, Course::Resume)? };
+    let resumed = if runs.is_empty() { Vec::new() } else { resume(&asked(args, &config), &runs, Call::Resume)? };
     worst = worst.worse(status(&resumed));
 
     let (snapshot, config) = collect(cli, &args.source, facets)?;

@@ -17,15 +17,15 @@ use super::{Status, collect, print, runtime};
 use crate::cli::{Cli, RotateArgs, SourceArgs};
 use crate::config::Config;
 use crate::error::Error;
-use crate::rotation::{Course, Ended, harden, open_journal, unfinished, unfinished_run};
+use crate::rotation::{Call, Ended, harden, open_journal, unfinished, unfinished_run};
 use crate::state::Mode as Access;
 
 pub(super) fn run(cli: &Cli, args: &RotateArgs) -> Result<Status, Error> {
     harden();
     match (&args.resume, &args.rollback) {
         _ if args.list => list(args),
-        (Some(run), _) => go_on(cli, args, run.as_deref(), Course::Resume),
-        (None, Some(run)) => go_on(cli, args, Some(run), Course::RollBack),
+        (Some(run), _) => go_on(cli, args, run.as_deref(), Call::Resume),
+        (None, Some(run)) => go_on(cli, args, Some(run), Call::RollBack),
         (None, None) => items(cli, args),
     }
 }
@@ -57,7 +57,7 @@ fn list(args: &RotateArgs) -> Result<Status, Error> {
 }
 
 /// `--resume [RUN]` and `--rollback RUN`.
-fn go_on(cli: &Cli, args: &RotateArgs, run: Option<&str>, course: Course) -> Result<Status, Error> {
+fn go_on(cli: &Cli, args: &RotateArgs, run: Option<&str>, call: Call) -> Result<Status, Error> {
     let config = Config::load(&args.path, args.config.as_deref())?;
     let runtime = runtime()?;
     let access = if args.dry_run { Access::ReadOnly } else { Access::ReadWrite };
@@ -76,23 +76,23 @@ fn go_on(cli: &Cli, args: &RotateArgs, run: Option<&str>, course: Course) -> Res
         return Ok(Status::Clean);
     }
     if args.dry_run {
-        let verb = if course == Course::Resume { "resumed" } else { "rolled back" };
+        let verb = if call == Call::Resume { "resumed" } else { "rolled back" };
         runs.iter().for_each(|saved| say(&format!("would be {verb}: {} in state '{}'", saved.job.run, saved.state)));
         return Ok(Status::Clean);
     }
     let asked = asked(args, &config);
-    let ended = resume(&asked, &runs, course)?;
+    let ended = resume(&asked, &runs, call)?;
     let declarations = declarations(cli, args, &config, &ended)?;
     runtime.block_on(finish(&asked, &ended, &declarations));
     Ok(status(&ended))
 }
 
 /// Goes on with runs of the state, or turns them back.
-pub(super) fn resume(asked: &Asked<'_>, runs: &[Saved], course: Course) -> Result<Vec<Ended>, Error> {
+pub(super) fn resume(asked: &Asked<'_>, runs: &[Saved], call: Call) -> Result<Vec<Ended>, Error> {
     runtime()?.block_on(async {
         let journal = open_journal(asked.config, asked.root, Access::ReadWrite).await?;
         match &journal {
-            Some(journal) => continue_runs(asked, &**journal, runs, course).await,
+            Some(journal) => continue_runs(asked, &**journal, runs, call).await,
             None => Ok(Vec::new()),
         }
     })

@@ -14,7 +14,7 @@ use keytrail_rules::text::visible;
 use super::{now, runtime, warn};
 use crate::config::Config;
 use crate::error::Error;
-use crate::rotation::{Course, Ended, Estate, Leave, Runner, note, notify, requester, run_id, stamp_runbooks};
+use crate::rotation::{Call, Ended, Estate, Leave, Runner, note, notify, requester, run_id, stamp_runbooks};
 
 /// How a change is asked for.
 #[derive(Clone, Copy)]
@@ -208,7 +208,7 @@ impl<'a> Proposal<'a> {
             begun.map(|(at, job)| (at, job.clone())).collect::<Vec<_>>()
         };
         let first = jobs(false);
-        let mut ended = runner.all(&first.iter().map(|(_, job)| job.clone()).collect::<Vec<_>>(), Course::Start).await;
+        let mut ended = runner.all(&first.iter().map(|(_, job)| job.clone()).collect::<Vec<_>>(), Call::Start).await;
         let mut waiting = self.under_way.clone();
         for ((at, _), ended) in first.iter().zip(&ended) {
             if !ended.is_confirmed() {
@@ -222,7 +222,7 @@ impl<'a> Proposal<'a> {
                 None => last.push(job),
             }
         }
-        ended.extend(runner.all(&last, Course::Start).await);
+        ended.extend(runner.all(&last, Call::Start).await);
         Ok(ended)
     }
 }
@@ -235,12 +235,12 @@ pub(super) async fn continue_runs(
     asked: &Asked<'_>,
     journal: &dyn Journal,
     runs: &[Saved],
-    course: Course,
+    call: Call,
 ) -> Result<Vec<Ended>, Error> {
     let estate = Estate::new(asked.config, asked.root);
     let runner = Runner::new(&estate, journal, &say, &asked.config.rotation, asked.root)?;
     let jobs: Vec<Job> = runs.iter().map(|saved| saved.job.clone()).collect();
-    Ok(runner.all(&jobs, course).await)
+    Ok(runner.all(&jobs, call).await)
 }
 
 /// Says how each job ended, tells whom the config names, and writes the dates of what is over where people look for them.

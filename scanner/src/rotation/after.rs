@@ -91,7 +91,8 @@ impl Ended {
     /// What else the runbooks ask for after it.
     pub fn escalation(&self) -> Option<&'static str> {
         let is_emergency = self.job.mode == Mode::Emergency;
-        is_emergency.then_some("the old value was known to others: file an incident with `keytrail scan --file-incidents`")
+        is_emergency
+            .then_some("the old value was known to others: file an incident with `keytrail scan --file-incidents`")
     }
 }
 

@@ -76,11 +76,11 @@ pub fn stamp_runbooks(
 fn stamped(text: &str, row: usize, date: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let at = row.checked_sub(1)?;
-    let is_rule = |line: &&str| {
-        line.contains('-') && line.trim().chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'))
-    };
+    let is_rule =
+        |line: &&str| line.contains('-') && line.trim().chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'));
     let rule = (1..at).rev().find(|line| lines.get(*line).is_some_and(is_rule))?;
-    let column = cells(lines.get(rule - 1)?).iter().position(|span| is_last_rotation(&lines[rule - 1][span.clone()]))?;
+    let column =
+        cells(lines.get(rule - 1)?).iter().position(|span| is_last_rotation(&lines[rule - 1][span.clone()]))?;
     let line = *lines.get(at)?;
     let span = cells(line).get(column)?.clone();
     let old = &line[span.clone()];

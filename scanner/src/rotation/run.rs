@@ -30,9 +30,9 @@ pub struct Runner<'a> {
     root: &'a Path,
 }
 
-/// What is done with a run.
+/// How the executor is called for a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Course {
+pub enum Call {
     /// It is begun.
     Start,
     /// It goes on.
@@ -57,10 +57,10 @@ impl<'a> Runner<'a> {
         Ok(Self { world, journal, say, config, holder, root })
     }
 
-    /// Takes a course with each of the jobs. Gives how each ended, in their order.
-    pub async fn all(&self, jobs: &[Job], course: Course) -> Vec<Ended> {
+    /// Calls the executor for each of the jobs. Gives how each ended, in their order.
+    pub async fn all(&self, jobs: &[Job], call: Call) -> Vec<Ended> {
         let mut ended: Vec<(usize, Ended)> = stream::iter(jobs.iter().enumerate())
-            .map(|(at, job)| async move { (at, self.one(job, course).await) })
+            .map(|(at, job)| async move { (at, self.one(job, call).await) })
             .buffer_unordered(self.config.at_once.max(1))
             .collect()
             .await;
@@ -68,7 +68,7 @@ impl<'a> Runner<'a> {
         ended.into_iter().map(|(_, ended)| ended).collect()
     }
 
-    async fn one(&self, job: &Job, course: Course) -> Ended {
+    async fn one(&self, job: &Job, call: Call) -> Ended {
         let say = |line: &str| (self.say)(&format!("{}: {line}", job.run));
         let executor = Executor {
             world: self.world,
@@ -79,10 +79,10 @@ impl<'a> Runner<'a> {
             say: &say,
             limits: Limits { lease: self.config.lease, ..Limits::default() },
         };
-        let result: Result<Ending, Failure> = match course {
-            Course::Start => executor.start(job).await,
-            Course::Resume => executor.resume(&job.run).await,
-            Course::RollBack => executor.roll_back(&job.run).await,
+        let result: Result<Ending, Failure> = match call {
+            Call::Start => executor.start(job).await,
+            Call::Resume => executor.resume(&job.run).await,
+            Call::RollBack => executor.roll_back(&job.run).await,
         };
         Ended { job: job.clone(), result }
     }
