@@ -87,7 +87,7 @@ fn stamped(text: &str, row: usize, date: &str) -> Option<String> {
     let new = if old.trim().is_empty() { format!(" {date} ") } else { old.replacen(old.trim(), date, 1) };
     let mut stamped: String = lines[..at].concat();
     stamped.extend([&line[..span.start], &new, &line[span.end..]]);
-    stamped.extend(&lines[at + 1..]);
+    stamped.extend(lines[at + 1..].iter().copied());
     Some(stamped)
 }
 
