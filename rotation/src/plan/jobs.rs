@@ -132,7 +132,8 @@ impl<'a> Parts<'a> {
             self.lack(Lack::Source, &item.id, None);
         }
         for name in template.into_iter().flat_map(names) {
-            if !from.iter().any(|(key, _)| key == name) {
+            let of_part = name.rsplit_once('.').map(|(name, _)| name);
+            if !from.iter().any(|(key, _)| *key == name || Some(key.as_str()) == of_part) {
                 self.lack(Lack::Template, &item.id, Some(format!("{{{name}}}")));
             }
         }
@@ -297,10 +298,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The names in a template: `DB_PASSWORD` of `{DB_PASSWORD|percent}`.
-fn names(template: &str) -> impl Iterator<Item = &str> {
-    let inner = template.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-    inner.map(|inner| inner.split('|').next().unwrap_or(inner).trim())
+/// The names in a template: `DB_PASSWORD` of `{DB_PASSWORD|percent}`. Two braces are one of the text.
+fn names(template: &str) -> Vec<String> {
+    let plain = template.replace("{{", "").replace("}}", "");
+    let fields = plain.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    fields.map(|field| field.split('|').next().unwrap_or(field).trim().to_owned()).collect()
 }
 
 #[cfg(test)]

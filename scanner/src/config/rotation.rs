@@ -133,7 +133,11 @@ impl Document<'_> {
     /// What a `[[secret]]` says of how it is rotated. `secret` is what it says besides.
     pub(super) fn recipe(&self, table: &mut Table<'_>, secret: &Declaration) -> SecretRecipe {
         let issuer = table.free_table("issuer", ISSUER).and_then(|free| {
-            let (name, known) = kind(&free, "issuer", issuers::KINDS.iter().map(|kind| kind.name).collect())?;
+            let (name, known) = kind(
+                &free,
+                ("issuer", r#""generate""#),
+                &issuers::KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>(),
+            )?;
             let settings = free.settings(&["kind"]);
             if known {
                 free.judge(IssuerKind::find(&name).map_or(Ok(()), |kind| drop_opened((kind.open)(&settings))));
@@ -179,7 +183,7 @@ impl Document<'_> {
             let names: Vec<&str> = workloads::KINDS.iter().map(|kind| kind.name).collect();
             let (prefix, place) = consumer.value.split_once(':').unwrap_or((consumer.value, ""));
             let known = match free.keys().any(|key| key == "kind") {
-                true => kind(&free, "workload", names),
+                true => kind(&free, ("workload", r#""command""#), &names),
                 false if names.is_empty() || names.contains(&prefix) => Some((prefix.to_owned(), !names.is_empty())),
                 false => {
                     let list = names.join("`, `");
@@ -205,7 +209,11 @@ impl Document<'_> {
         let read = |table: Table<'_>| {
             let location = self.location(&table.key_span("kind"));
             let free = table.into_free();
-            let (name, known) = kind(&free, "receiver", notify::KINDS.iter().map(|kind| kind.name).collect())?;
+            let (name, known) = kind(
+                &free,
+                ("receiver", r#""slack""#),
+                &notify::KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>(),
+            )?;
             let settings = free.settings(&["kind"]);
             if known {
                 free.judge(NotifierKind::find(&name).map_or(Ok(()), |kind| drop_opened((kind.open)(&settings))));
@@ -217,12 +225,11 @@ impl Document<'_> {
 }
 
 /// The `kind` of a table, and whether it is one of these. A build without any, as of tests, takes any.
-fn kind(free: &Free<'_>, what: &str, names: Vec<&'static str>) -> Option<(String, bool)> {
-    let first = names.first().copied().unwrap_or("generate");
-    let text = free.required_text("kind", &format!("\"{first}\""))?;
+fn kind(free: &Free<'_>, (what, example): (&str, &str), names: &[&'static str]) -> Option<(String, bool)> {
+    let text = free.required_text("kind", example)?;
     let is_known = names.contains(&text.value);
     if !is_known && !names.is_empty() {
-        text.unknown(&format!("kind of {what}"), &names);
+        text.unknown(&format!("kind of {what}"), names);
         return None;
     }
     Some((text.value.to_owned(), is_known))

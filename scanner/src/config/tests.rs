@@ -232,7 +232,7 @@ fn the_config_is_looked_for_in_the_root() {
     1 | [polcy]
       |  ^^^^^
       |
-      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `incident`, `state`
+      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `incident`, `state`, `rotation`, `workload`, `notify`
     ");
 }
 
