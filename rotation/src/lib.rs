@@ -20,4 +20,5 @@ pub mod probes;
 pub mod settings;
 pub mod state;
 pub mod store;
+pub mod template;
 pub mod workloads;
