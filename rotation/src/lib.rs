@@ -21,4 +21,5 @@ pub mod process;
 pub mod settings;
 pub mod state;
 pub mod store;
+pub mod template;
 pub mod workloads;
