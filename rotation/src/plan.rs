@@ -23,7 +23,7 @@ mod render;
 mod select;
 mod steps;
 mod window;
-mod workload;
+pub(crate) mod workload;
 mod write;
 
 use std::collections::BTreeSet;

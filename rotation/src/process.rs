@@ -7,14 +7,14 @@
 //! 3. At the time limit, or when the caller gives up waiting, the program and all that it started are killed, but for
 //!    what has left its process group.
 
+pub mod message;
+
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
@@ -64,11 +64,14 @@ impl Program {
     /// # Errors
     /// No such program.
     pub fn find(name: &str, folder: &Path, limit: Duration) -> Result<Self, Failure> {
+        // What is started is looked up from its own folder on, not from Keytrail's.
+        let folder = std::path::absolute(folder)
+            .map_err(|error| Failure::not_done(format!("there is no current folder: {}", error.kind())))?;
         let path = if name.contains('/') { Some(folder.join(name)) } else { in_path(name) };
         let path = path.filter(|path| is_executable(path)).ok_or_else(|| {
             Failure::not_done(format!("there is no program {name}")).hint("install it, or name it by its path")
         })?;
-        let program = Self { path, arguments: Vec::new(), environment: Vec::new(), folder: folder.to_owned(), limit };
+        let program = Self { path, arguments: Vec::new(), environment: Vec::new(), folder, limit };
         Ok(program.inherit(USUAL))
     }
 
@@ -108,7 +111,9 @@ impl Program {
         let name = self.name();
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
         let mut child = command
             .spawn()
             .map_err(|error| Failure::not_done(format!("{name} cannot be started: {}", error.kind())))?;
@@ -158,10 +163,13 @@ struct Group(Option<u32>);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(id) = id {
-            // It may have ended by itself.
-            let _ = kill_process_group(id, Signal::KILL);
+        #[cfg(unix)]
+        {
+            use rustix::process::{Pid, Signal, kill_process_group};
+            if let Some(id) = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+                // It may have ended by itself.
+                let _ = kill_process_group(id, Signal::KILL);
+            }
         }
     }
 }
@@ -173,8 +181,14 @@ fn in_path(name: &str) -> Option<PathBuf> {
 }
 
 fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|about| {
+        #[cfg(unix)]
+        let may_run = std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 != 0;
+        #[cfg(not(unix))]
+        let may_run = true;
+        about.is_file() && may_run
+    })
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
