@@ -146,7 +146,7 @@ fn every_key_means_what_it_says() {
     let key = Key::new("SHOP_AUTH_CLIENT_SECRET");
     let [recipe] = config.recipes.secrets[&key].as_slice() else { panic!("one recipe") };
     let (kind, issuer) = recipe.issuer.as_ref().expect("an issuer");
-    assert_eq!((kind.as_str(), &issuer.0["format"], issuer.0.get("kind")), ("generate", &json!("urlsafe"), None));
+    assert_eq!((kind.as_str(), &issuer.0["format"], issuer.0.get("kind")), ("generate", &json!("urlsafe64"), None));
     assert_eq!(recipe.verify[0].0["status"], json!(200));
     assert_eq!(recipe.grace, Some(Duration::from_secs(86_400)));
     assert_eq!(recipe.template.as_deref(), Some("{AUTH_ROOT_SECRET}:shop"));
@@ -154,11 +154,11 @@ fn every_key_means_what_it_says() {
     assert_eq!((recipe.copies.len(), recipe.has_no_consumers, recipe.approval), (2, false, Some(true)));
     let [workload] = config.recipes.workloads.as_slice() else { panic!("one workload") };
     assert_eq!((workload.consumer.as_str(), workload.kind.as_str()), ("web:shop-core", "command"));
-    assert_eq!(workload.settings.0.len(), 1);
+    assert_eq!(workload.settings.0.len(), 2);
     let [notify] = config.notifiers.as_slice() else { panic!("one receiver") };
     assert_eq!(
         (notify.kind.as_str(), &notify.settings.0["url"]),
-        ("webhook", &json!("https://hooks.example.com/rotations"))
+        ("webhook", &json!({ "env": "ROTATIONS_WEBHOOK" }))
     );
     let rotation = &config.rotation;
     assert_eq!(rotation.approval, Approval::Environments(vec![Environment::new("production")]));
