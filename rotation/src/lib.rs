@@ -20,3 +20,6 @@ pub mod settings;
 pub mod state;
 pub mod store;
 pub mod workloads;
+
+#[cfg(test)]
+mod testing;
