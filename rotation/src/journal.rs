@@ -15,6 +15,11 @@ use crate::job::Job;
 use crate::ledger::Row;
 use crate::state::State;
 
+#[cfg(test)]
+pub(crate) mod conformance;
+pub mod seal;
+pub mod sql;
+
 /// What survives a crash.
 pub trait Journal: Send + Sync {
     /// Takes all of some items, or none, for so long. What a dead holder left is taken over once its time is up, with a

@@ -27,3 +27,6 @@ pub mod state;
 pub mod store;
 pub mod template;
 pub mod workloads;
+
+#[cfg(test)]
+mod testing;

@@ -48,6 +48,8 @@ pub struct Collected {
     pub key: FingerprintKey,
     /// How earlier scans judged the changes that trails show, by the id of the change.
     pub verdicts: BTreeMap<String, Verdict>,
+    /// Whether the state has a ledger of rotations, where the config has trails.
+    pub has_ledger: bool,
     /// Whether this scan may write to the state.
     pub mode: Mode,
 }
@@ -93,10 +95,14 @@ impl Collection<'_> {
             Some(state) => state.verdicts(self.as_of).await?,
             None => Default::default(),
         };
+        let has_ledger = match state.as_ref().filter(|_| !self.config.trails.is_empty()) {
+            Some(state) => !state.rotation_ledger().await?.rows.is_empty(),
+            None => false,
+        };
         if let Some(state) = state.filter(|_| mode == Mode::ReadWrite) {
             state.record(&key.id(), self.as_of, &seen(&facts)).await?;
         }
-        Ok(Collected { snapshot: Snapshot { as_of: self.as_of, facts, sightings }, key, verdicts, mode })
+        Ok(Collected { snapshot: Snapshot { as_of: self.as_of, facts, sightings }, key, verdicts, has_ledger, mode })
     }
 
     /// The state, and the key of its fingerprints. Where the folder cannot be written, nothing is remembered.

@@ -107,7 +107,7 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
     if !args.path.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(ErrorKind::NotADirectory.into()));
     }
-    let config = Config::load(&args.path, args.config.as_deref())?;
+    let mut config = Config::load(&args.path, args.config.as_deref())?;
     let bar = progress(cli.quiet);
     let known = KnownSecrets::default();
     let collection = Collection {
@@ -121,11 +121,12 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
         warn: &|message| bar.suspend(|| warn(message)),
     };
     let collected = runtime()?.block_on(collection.collect());
-    let collect::Collected { mut snapshot, key, verdicts, mode } = collected?;
+    let collect::Collected { mut snapshot, key, verdicts, has_ledger, mode } = collected?;
     if leaks {
         let warn = |message: &str| bar.suspend(|| warn(message));
         hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
     }
+    crate::trails::keytrail_ledger::complete(&mut config, &args.path, has_ledger);
     Ok(Collected { args, config, snapshot, verdicts, mode, key, bar })
 }
 
