@@ -15,7 +15,7 @@ use crate::config::{Config, StateConfig};
 use crate::discover::{Discovery, Found, discover};
 use crate::error::Error;
 use crate::inventory;
-use crate::rotation::{unfinished, unfinished_run};
+use crate::rotation::unfinished_run;
 use crate::source::{KnownSecrets, Reader, SourceFile};
 use crate::state::{self, Mode, Seen, State};
 use crate::stores::StoreKind;
@@ -75,9 +75,11 @@ impl Collection<'_> {
         if self.is_past {
             facts.copies = facts.copies.into_iter().filter_map(|copy| as_it_was(copy, self.as_of)).collect();
         }
-        let begun = unfinished(self.config, self.root, Mode::ReadOnly).await?.into_iter();
-        facts.unfinished =
-            begun.filter(|saved| saved.job.request.at <= self.as_of).map(|saved| unfinished_run(&saved)).collect();
+        if let Some(state) = &state {
+            let begun = state.unfinished_rotations().await?.into_iter();
+            let begun = begun.filter(|saved| saved.job.request.at <= self.as_of);
+            facts.unfinished = begun.map(|saved| unfinished_run(&saved)).collect();
+        }
         let mut sightings = match &state {
             Some(state) => state.sightings(&key.id()).await?,
             None => Default::default(),

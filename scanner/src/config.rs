@@ -1,5 +1,6 @@
 //! `keytrail.toml`: read, then validated into other types that keep the lines for messages.
 
+mod auth;
 mod decode;
 mod document;
 mod error;
@@ -26,7 +27,7 @@ pub use error::ConfigErrors;
 pub use incidents::IncidentConfig;
 pub(crate) use incidents::is_protected;
 pub use leaks::LeaksConfig;
-pub use rotation::{Approval, NotifyConfig, RotationConfig};
+pub use rotation::{Approval, NotifyConfig, RotationConfig, SinkConfig};
 
 /// The name of the config in the scanned folder.
 pub const FILE_NAME: &str = "keytrail.toml";

@@ -16,7 +16,6 @@ use crate::cli::{Cli, ScanArgs};
 use crate::config::Config;
 use crate::error::Error;
 use crate::rotation::{Call, harden, unfinished};
-use crate::state::Mode as Access;
 
 /// Refuses to change what is now as if it were another time.
 pub(super) fn check(args: &ScanArgs) -> Result<(), Error> {
@@ -31,7 +30,7 @@ pub(super) fn check(args: &ScanArgs) -> Result<(), Error> {
 
 /// The plan for what is due, with what would be in the way. Changes nothing.
 pub(super) fn preview(args: &ScanArgs, config: &Config, report: &Report) -> Result<String, Error> {
-    let runs = runtime()?.block_on(unfinished(config, &args.source.path, Access::ReadOnly))?;
+    let runs = runtime()?.block_on(unfinished(config, &args.source.path))?;
     let proposal = Proposal::new(asked(args, config), Plan::new(report), &runs)?;
     Ok(proposal.text() + &proposal.obstacles()?)
 }
@@ -41,7 +40,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs, facets: &BTreeSet<Facet>) -> Resul
     harden();
     let mut worst = Status::Clean;
     let config = Config::load(&args.source.path, args.source.config.as_deref())?;
-    let runs = runtime()?.block_on(unfinished(&config, &args.source.path, Access::ReadWrite))?;
+    let runs = runtime()?.block_on(unfinished(&config, &args.source.path))?;
     let resumed = if runs.is_empty() { Vec::new() } else { resume(&asked(args, &config), &runs, Call::Resume)? };
     worst = worst.worse(status(&resumed));
 
@@ -49,7 +48,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs, facets: &BTreeSet<Facet>) -> Resul
     let asked = asked(args, &config);
     runtime()?.block_on(finish(&asked, &resumed, &rows(&snapshot.facts.declarations)));
     let report = evaluate(&snapshot, &config.policy, facets);
-    let runs = runtime()?.block_on(unfinished(&config, &args.source.path, Access::ReadOnly))?;
+    let runs = runtime()?.block_on(unfinished(&config, &args.source.path))?;
     let plan = Plan::new(&report);
     if plan.groups.is_empty() {
         say("nothing is due");

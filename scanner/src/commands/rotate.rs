@@ -12,13 +12,12 @@ use keytrail_rules::inventory::Inventory;
 use keytrail_rules::model::{Declaration, Time};
 use keytrail_rules::text::visible;
 
-use super::rotation::{Asked, Proposal, continue_runs, finish, rows, say, wants_runbooks};
+use super::rotation::{Asked, Proposal, continue_runs, deliver_rows, finish, rows, say, wants_runbooks};
 use super::{Status, collect, print, runtime};
 use crate::cli::{Cli, RotateArgs, SourceArgs};
 use crate::config::Config;
 use crate::error::Error;
 use crate::rotation::{Call, Ended, harden, open_journal, unfinished, unfinished_run};
-use crate::state::Mode as Access;
 
 pub(super) fn run(cli: &Cli, args: &RotateArgs) -> Result<Status, Error> {
     harden();
@@ -33,7 +32,7 @@ pub(super) fn run(cli: &Cli, args: &RotateArgs) -> Result<Status, Error> {
 /// `--list`.
 fn list(args: &RotateArgs) -> Result<Status, Error> {
     let config = Config::load(&args.path, args.config.as_deref())?;
-    let runs = runtime()?.block_on(unfinished(&config, &args.path, Access::ReadOnly))?;
+    let runs = runtime()?.block_on(unfinished(&config, &args.path))?;
     let mut text = String::new();
     for saved in &runs {
         let run = unfinished_run(saved);
@@ -60,8 +59,7 @@ fn list(args: &RotateArgs) -> Result<Status, Error> {
 fn go_on(cli: &Cli, args: &RotateArgs, run: Option<&str>, call: Call) -> Result<Status, Error> {
     let config = Config::load(&args.path, args.config.as_deref())?;
     let runtime = runtime()?;
-    let access = if args.dry_run { Access::ReadOnly } else { Access::ReadWrite };
-    let mut runs = runtime.block_on(unfinished(&config, &args.path, access))?;
+    let mut runs = runtime.block_on(unfinished(&config, &args.path))?;
     if let Some(run) = run {
         runs.retain(|saved| saved.job.run == run);
         if runs.is_empty() {
@@ -90,11 +88,11 @@ fn go_on(cli: &Cli, args: &RotateArgs, run: Option<&str>, call: Call) -> Result<
 /// Goes on with runs of the state, or turns them back.
 pub(super) fn resume(asked: &Asked<'_>, runs: &[Saved], call: Call) -> Result<Vec<Ended>, Error> {
     runtime()?.block_on(async {
-        let journal = open_journal(asked.config, asked.root, Access::ReadWrite).await?;
-        match &journal {
-            Some(journal) => continue_runs(asked, &**journal, runs, call).await,
-            None => Ok(Vec::new()),
-        }
+        let journal = open_journal(asked.config, asked.root).await?;
+        let ended = continue_runs(asked, &journal, runs, call).await?;
+        deliver_rows(asked, &journal).await;
+        journal.close().await?;
+        Ok(ended)
     })
 }
 
@@ -110,7 +108,7 @@ fn items(cli: &Cli, args: &RotateArgs) -> Result<Status, Error> {
     }
     let report = evaluate(&snapshot, &config.policy, &facets);
     let asked = asked(args, &config);
-    let runs = runtime()?.block_on(unfinished(&config, &args.path, Access::ReadOnly))?;
+    let runs = runtime()?.block_on(unfinished(&config, &args.path))?;
     let proposal = Proposal::new(asked, Plan::of_items(&report, &wanted), &runs)?;
     if args.dry_run {
         print(proposal.text().as_bytes())?;
@@ -136,10 +134,11 @@ pub(super) fn carry_out(
         return Ok(None);
     }
     let ended = runtime()?.block_on(async {
-        let journal = open_journal(asked.config, asked.root, Access::ReadWrite).await?;
-        let Some(journal) = journal else { return Ok(Vec::new()) };
-        let ended = proposal.carry_out(&*journal).await?;
+        let journal = open_journal(asked.config, asked.root).await?;
+        let ended = proposal.carry_out(&journal).await?;
         finish(asked, &ended, rows).await;
+        deliver_rows(asked, &journal).await;
+        journal.close().await?;
         Ok::<_, Error>(ended)
     })?;
     Ok(Some(ended))

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
+use keytrail_rotation::context::Context;
 use keytrail_rotation::executor::preflight;
 use keytrail_rotation::job::{Job, Mode, Request};
+use keytrail_rotation::journal::sql::SqlJournal;
 use keytrail_rotation::journal::{Journal, Saved};
+use keytrail_rotation::ledger::sinks::{SinkKind, deliver};
 use keytrail_rotation::plan::{Group, Plan, Prepared, Recipes};
 use keytrail_rules::model::{Declaration, Environment, Key, Origin};
 use keytrail_rules::text::visible;
@@ -272,6 +275,22 @@ pub(super) async fn finish(asked: &Asked<'_>, ended: &[Ended], declarations: &[D
         };
         for missed in stamp_runbooks(asked.root, declarations, &is_rotated, now()) {
             warn(&missed);
+        }
+    }
+}
+
+/// Gives the rows of the ledger to those of the config who are to have them. Who does not take them gets them the next time.
+pub(super) async fn deliver_rows(asked: &Asked<'_>, journal: &SqlJournal) {
+    for sink in &asked.config.rotation.ledger {
+        let context = Context { folder: asked.root.to_owned(), ..Context::new("ledger") };
+        // The config has checked the kind.
+        let Some(kind) = SinkKind::find(&sink.kind) else { continue };
+        let delivered = match (kind.open)(&sink.settings) {
+            Ok(open) => deliver(journal, &context, &sink.name, &*open).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = delivered {
+            warn(&format!("the ledger was not given to {} ({}): {failure}", sink.name, sink.location));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keytrail_rotation::failure::Opened;
 use keytrail_rotation::issuers::{self, IssuerKind};
+use keytrail_rotation::ledger::sinks::{self, SinkKind};
 use keytrail_rotation::notify::{self, NotifierKind};
 use keytrail_rotation::plan::{SecretRecipe, Window, WorkloadRecipe};
 use keytrail_rotation::probes::{self, ProbeKind};
@@ -43,6 +44,21 @@ pub struct RotationConfig {
     pub runbook: bool,
     /// A Markdown file to which each rotation adds a line.
     pub notes: Option<PathBuf>,
+    /// `[[rotation.ledger]]`: who else is given the rows of the ledger.
+    pub ledger: Vec<SinkConfig>,
+}
+
+/// One `[[rotation.ledger]]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SinkConfig {
+    /// The name, under which the state remembers what it has taken.
+    pub name: String,
+    /// The kind, one of [`keytrail_rotation::ledger::sinks::KINDS`].
+    pub kind: String,
+    /// The rest of the table.
+    pub settings: Settings,
+    /// The line of the config.
+    pub location: Location,
 }
 
 /// Which rotations somebody has to approve.
@@ -80,33 +96,9 @@ impl Default for RotationConfig {
             requester: None,
             runbook: false,
             notes: None,
+            ledger: Vec::new(),
         }
     }
-}
-
-/// `[rotation]`.
-pub(super) fn rotation(mut table: Table<'_>) -> RotationConfig {
-    let defaults = RotationConfig::default();
-    let config = RotationConfig {
-        approval: approval(&mut table),
-        approvers: strings(table.texts("approvers", r#"["ana", "ben"]"#)),
-        windows: table.texts("windows", r#"["Sat 02:00-06:00"]"#).iter().filter_map(window).collect(),
-        at_once: table.integer("at_once", 1..=64, "4").unwrap_or(defaults.at_once),
-        lease: table.text("lease", r#""2m""#).and_then(timeout).unwrap_or(defaults.lease),
-        after_staging: table.flag("after_staging").unwrap_or(defaults.after_staging),
-        key_file: table.text("key_file", r#""/etc/keytrail/seal.key""#).map(path),
-        requester: table.text("requester", r#""platform""#).map(own),
-        ..defaults
-    };
-    let record = table.table("record", "record", "write record = { runbook = true, notes = \"docs/rotations.md\" }");
-    let (runbook, notes) = record.map_or((false, None), |mut record| {
-        let runbook = record.flag("runbook").unwrap_or(false);
-        let notes = record.text("notes", r#""docs/rotations.md""#).map(path);
-        record.finish(&[]);
-        (runbook, notes)
-    });
-    table.finish(&[]);
-    RotationConfig { runbook, notes, ..config }
 }
 
 fn approval(table: &mut Table<'_>) -> Approval {
@@ -130,6 +122,56 @@ fn window(text: &Text<'_>) -> Option<Window> {
 }
 
 impl Document<'_> {
+    /// `[rotation]`.
+    pub(super) fn rotation(&self, mut table: Table<'_>) -> RotationConfig {
+        let defaults = RotationConfig::default();
+        let config = RotationConfig {
+            approval: approval(&mut table),
+            approvers: strings(table.texts("approvers", r#"["ana", "ben"]"#)),
+            windows: table.texts("windows", r#"["Sat 02:00-06:00"]"#).iter().filter_map(window).collect(),
+            at_once: table.integer("at_once", 1..=64, "4").unwrap_or(defaults.at_once),
+            lease: table.text("lease", r#""2m""#).and_then(timeout).unwrap_or(defaults.lease),
+            after_staging: table.flag("after_staging").unwrap_or(defaults.after_staging),
+            key_file: table.text("key_file", r#""/etc/keytrail/seal.key""#).map(path),
+            requester: table.text("requester", r#""platform""#).map(own),
+            ..defaults
+        };
+        let record =
+            table.table("record", "record", "write record = { runbook = true, notes = \"docs/rotations.md\" }");
+        let (runbook, notes) = record.map_or((false, None), |mut record| {
+            let runbook = record.flag("runbook").unwrap_or(false);
+            let notes = record.text("notes", r#""docs/rotations.md""#).map(path);
+            record.finish(&[]);
+            (runbook, notes)
+        });
+        let ledger = self.sinks(table.tables("ledger", "[[rotation.ledger]]"));
+        table.finish(&[]);
+        RotationConfig { runbook, notes, ledger, ..config }
+    }
+
+    fn sinks(&self, tables: Vec<Table<'_>>) -> Vec<SinkConfig> {
+        let names: Vec<&str> = sinks::KINDS.iter().map(|kind| kind.name).collect();
+        let mut seen: Vec<String> = Vec::new();
+        let mut configs = Vec::new();
+        for table in tables {
+            let location = self.location(&table.key_span("name"));
+            let free = table.into_free();
+            let name = free.required_text("name", r#""runs""#);
+            let kind = kind(&free, ("ledger", r#""jsonl""#), &names);
+            let (Some(name), Some((kind, known))) = (name, kind) else { continue };
+            if seen.iter().any(|other| other == name.value) {
+                name.refuse("another [[rotation.ledger]] has this name already", "give each a name of its own");
+            }
+            seen.push(name.value.to_owned());
+            let settings = free.settings(&["kind", "name"]);
+            if known {
+                free.judge(SinkKind::find(&kind).map_or(Ok(()), |kind| drop_opened((kind.open)(&settings))));
+            }
+            configs.push(SinkConfig { name: name.value.to_owned(), kind, settings, location });
+        }
+        configs
+    }
+
     /// What a `[[secret]]` says of how it is rotated. `secret` is what it says besides.
     pub(super) fn recipe(&self, table: &mut Table<'_>, secret: &Declaration) -> SecretRecipe {
         let issuer = table.free_table("issuer", ISSUER).and_then(|free| {

@@ -156,10 +156,7 @@ fn every_key_means_what_it_says() {
     assert_eq!((workload.consumer.as_str(), workload.kind.as_str()), ("web:shop-core", "command"));
     assert_eq!(workload.settings.0.len(), 2);
     let [notify] = config.notifiers.as_slice() else { panic!("one receiver") };
-    assert_eq!(
-        (notify.kind.as_str(), &notify.settings.0["url"]),
-        ("webhook", &json!({ "env": "ROTATIONS_WEBHOOK" }))
-    );
+    assert_eq!((notify.kind.as_str(), &notify.settings.0["url"]), ("webhook", &json!({ "env": "ROTATIONS_WEBHOOK" })));
     let rotation = &config.rotation;
     assert_eq!(rotation.approval, Approval::Environments(vec![Environment::new("production")]));
     assert_eq!((rotation.approvers.as_slice(), rotation.windows.len()), (&["ana".to_owned(), "ben".to_owned()][..], 2));
