@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use keytrail_rotation::context::Context;
 use keytrail_rotation::failure::Failure;
 use keytrail_rotation::job::World;
 use keytrail_rotation::plan::{Medium, Recipes};
@@ -59,6 +60,10 @@ impl<'a> Estate<'a> {
 }
 
 impl World for Estate<'_> {
+    fn context(&self, run: &str) -> Context {
+        Context { folder: self.root.to_owned(), ..Context::new(run) }
+    }
+
     fn store(&self, name: &str) -> Result<Arc<dyn Store>, Failure> {
         self.open(name)
     }
