@@ -75,7 +75,7 @@ pub enum Command {
 }
 
 /// Which sources to read, and as of when.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
     /// The folder to scan.
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]

@@ -12,7 +12,7 @@ use keytrail_rules::report::Report;
 use super::rotate::{carry_out, resume, status};
 use super::rotation::{Asked, Proposal, finish, rows, say};
 use super::{Status, collect, runtime};
-use crate::cli::{Cli, ScanArgs};
+use crate::cli::{Cli, ScanArgs, SourceArgs};
 use crate::config::Config;
 use crate::error::Error;
 use crate::rotation::{Call, harden, unfinished};
@@ -26,6 +26,12 @@ pub(super) fn check(args: &ScanArgs) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// What is read. A plan that is only looked at is as of now, and nothing of it is remembered.
+pub(super) fn source(args: &ScanArgs) -> SourceArgs {
+    let is_preview = args.fix && args.dry_run;
+    SourceArgs { as_of: args.source.as_of.or_else(|| is_preview.then(super::now)), ..args.source.clone() }
 }
 
 /// The plan for what is due, with what would be in the way. Changes nothing.

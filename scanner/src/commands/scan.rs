@@ -26,7 +26,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
     let (snapshot, config, changed) = if args.fix && !args.dry_run {
         fix::run(cli, args, &facets)?
     } else {
-        let (snapshot, config) = collect(cli, &args.source, &facets)?;
+        let (snapshot, config) = collect(cli, &fix::source(args), &facets)?;
         (snapshot, config, Status::Clean)
     };
     let mut report = evaluate(&snapshot, &config.policy, &facets);
