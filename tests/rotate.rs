@@ -150,7 +150,7 @@ async fn an_approval_is_asked_for_and_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dates_are_written_where_people_look_for_them() {
     let estate = Estate::start("").await;
-    estate.append("[rotation]\nrecord = { runbook = true, notes = \"docs/rotations.md\" }\nlease = \"1s\"\n");
+    estate.append("record = { runbook = true, notes = \"docs/rotations.md\" }\n");
     estate.write(
         "docs/keys.md",
         "| Secret | Last rotated | Frequency |\n|---|---|---|\n| DB_PASSWORD | 2020-01-01 | 90 days |\n",

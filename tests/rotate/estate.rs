@@ -66,21 +66,18 @@ derived_from = ["DB_PASSWORD"]
 consumers = []
 grace = "0s"
 
+[rotation]
+lease = "1s"
 "#,
             bao.address
         );
-        let config = if extra.contains("approve") || grace != "0s" || !extra.is_empty() {
-            format!("{config}[rotation]\nlease = \"1s\"\n")
-        } else {
-            config
-        };
         let [head, region, empty] = OTHERS;
         let env = format!("{head}DB_PASSWORD={OLD}\r\n{region}DATABASE_URL='{url}'\r\n{empty}");
         let folder = tree([("keytrail.toml", config.as_str()), (".env", env.as_str())]);
         Self { bao, folder, token }
     }
 
-    /// Adds to the config.
+    /// Adds to the end of the config, which is in `[rotation]`.
     pub(super) fn append(&self, text: &str) {
         let config = self.read("keytrail.toml");
         self.write("keytrail.toml", &(config + text));

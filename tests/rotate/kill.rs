@@ -12,7 +12,6 @@ const KILLS: u32 = 30;
 async fn a_rotation_that_is_killed_goes_on_and_ends_as_one_that_was_not() {
     let kills = std::env::var("KEYTRAIL_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
     let estate = Estate::start("").await;
-    estate.append("[rotation]\nlease = \"300ms\"\n");
     let begun = Instant::now();
     assert_eq!(estate.keytrail(&["rotate", "DB_PASSWORD", "--yes"]).status, Some(0));
     let whole = begun.elapsed();
