@@ -204,7 +204,7 @@ impl<'a> Proposal<'a> {
     /// # Errors
     /// The system has no random numbers.
     pub(super) async fn carry_out(&self, journal: &dyn Journal) -> Result<Vec<Ended>, Error> {
-        let runner = Runner::new(&self.estate, journal, &say, &self.asked.config.rotation, self.asked.root)?;
+        let runner = Runner::new(&self.estate, journal, &say, &self.asked.config.rotation)?;
         let is_last = |at: usize| self.asked.config.rotation.after_staging && is_production(&self.plan.groups[at]);
         let jobs = |last: bool| {
             let begun = self.begun().filter(move |(at, _)| is_last(*at) == last);
@@ -241,7 +241,7 @@ pub(super) async fn continue_runs(
     call: Call,
 ) -> Result<Vec<Ended>, Error> {
     let estate = Estate::new(asked.config, asked.root);
-    let runner = Runner::new(&estate, journal, &say, &asked.config.rotation, asked.root)?;
+    let runner = Runner::new(&estate, journal, &say, &asked.config.rotation)?;
     let jobs: Vec<Job> = runs.iter().map(|saved| saved.job.clone()).collect();
     Ok(runner.all(&jobs, call).await)
 }

@@ -1,7 +1,5 @@
 //! Carries out jobs, some at once, and says how each ended.
 
-use std::path::Path;
-
 use futures::StreamExt;
 use futures::stream;
 use keytrail_rotation::executor::{Ending, Executor, Limits, SystemClock};
@@ -26,8 +24,6 @@ pub struct Runner<'a> {
     pub config: &'a RotationConfig,
     /// Who holds the leases.
     holder: String,
-    /// The scanned folder.
-    root: &'a Path,
 }
 
 /// How the executor is called for a run.
@@ -51,10 +47,9 @@ impl<'a> Runner<'a> {
         journal: &'a dyn Journal,
         say: &'a (dyn Fn(&str) + Send + Sync),
         config: &'a RotationConfig,
-        root: &'a Path,
     ) -> Result<Self, Error> {
         let holder = format!("keytrail-{}-{:08x}", std::process::id(), u32::from_be_bytes(random()?));
-        Ok(Self { world, journal, say, config, holder, root })
+        Ok(Self { world, journal, say, config, holder })
     }
 
     /// Calls the executor for each of the jobs. Gives how each ended, in their order.
