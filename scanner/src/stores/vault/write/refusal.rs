@@ -89,6 +89,10 @@ pub(super) fn of_change(at: &At, answer: Result<Response, Failed>) -> Change {
         let refused = || Failure::not_done(format!("{}: the server answers 400 (bad request)", at.full));
         return Change::Failed(if other { overtaken(at) } else { refused() });
     }
+    // A patch of what is not there is answered without a body.
+    if status == 404 && response.body.is_empty() {
+        return Change::Missing;
+    }
     match answer::read(response) {
         Meaning::Success(body) => Change::Done(body),
         Meaning::Missing => Change::Missing,
