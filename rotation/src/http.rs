@@ -3,8 +3,8 @@
 //! # Guarantees
 //! 1. Every [`Http`] connects anew, follows no redirect, and gives up when the time of its context is over.
 //! 2. An answer is bounded, kept in memory that is wiped, and never quoted; an error names the host and the status alone.
-//! 3. What may have been done is [`Outcome::Unknown`](crate::failure::Outcome::Unknown): no answer, one that is cut off or
-//!    too large, 408, 425, 429 and 5xx. A request that was never sent was not done.
+//! 3. Only an answer is a refusal. No connection, no answer, one that is cut off or too large, 408, 425, 429 and 5xx are
+//!    [`Outcome::Unknown`](crate::failure::Outcome::Unknown).
 //! 4. Nothing goes in the clear to another machine.
 //!
 //! # Assumptions
@@ -134,11 +134,13 @@ async fn exchange(host: &str, request: RequestBuilder) -> Result<Reply, Failure>
 fn broken(host: &str, error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let cause = root_cause(&error);
-    if error.is_connect() || error.is_builder() {
-        return Failure::not_done(format!("cannot connect to {host}: {cause}"))
-            .hint("check the address, and that the server can be reached from here");
+    if error.is_builder() {
+        return Failure::not_done(format!("{host} cannot be asked that: {cause}"));
     }
-    Failure::unknown(format!("the connection to {host} broke: {cause}"))
+    let what = if error.is_connect() { "cannot connect to" } else { "the connection broke to" };
+    // Not sent is not refused: who turned back for that would need the same server for the way back.
+    Failure::unknown(format!("{what} {host}: {cause}"))
+        .hint("check the address and that the server can be reached from here; go on with `keytrail rotate --resume`")
 }
 
 fn root_cause(error: &reqwest::Error) -> String {

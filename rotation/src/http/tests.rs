@@ -76,12 +76,13 @@ async fn an_answer_that_is_too_large_too_late_or_no_json_may_have_been_done() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_never_sent_was_not_done() {
+async fn a_server_that_cannot_be_reached_refuses_nothing() {
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let http = Http::new(&context(), &address(&format!("http://{free}")).unwrap()).unwrap();
     let failure = http.send(http.request(Method::POST, &[])).await.err().unwrap();
-    assert_eq!(failure.outcome, Outcome::NotDone, "{failure:?}");
+    assert_eq!(failure.outcome, Outcome::Unknown, "{failure:?}");
+    assert!(failure.what.starts_with("cannot connect to 127.0.0.1: "), "{failure:?}");
 }
 
 #[tokio::test]

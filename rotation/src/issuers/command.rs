@@ -9,7 +9,8 @@
 //! 4. A program that ends in any other way than by a reply may have done what it was asked.
 //!
 //! # Assumptions
-//! The program does each act again without changing more, and tells `not-done` only where that is certain.
+//! 1. The program does each act again without changing more, and tells `not-done` only where that is certain.
+//! 2. A value that is written with escapes in JSON lies for a moment in a buffer of the parser, which does not wipe it.
 
 mod process;
 
@@ -249,7 +250,8 @@ impl Issuer for CommandIssuer {
             match self.ask(context, &question).await {
                 Ok(reply) => {
                     let shown = |obstacle: &String| question.harmless(obstacle, &reply);
-                    Ok(reply.obstacles.iter().filter_map(shown).collect())
+                    let wordless = || "the program sees an obstacle that it does not name".to_owned();
+                    Ok(reply.obstacles.iter().map(|obstacle| shown(obstacle).unwrap_or_else(wordless)).collect())
                 }
                 Err(failure) => Ok(vec![failure.what]),
             }

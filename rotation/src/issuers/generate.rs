@@ -70,8 +70,8 @@ impl Issuer for Generate {
         Nature { chooser: Chooser::Keytrail, overlap, answers: false }
     }
 
-    fn preflight<'a>(&'a self, _: &'a Context, _: Option<&'a Credential>) -> Act<'a, Vec<String>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn preflight<'a>(&'a self, _: &'a Context, old: Option<&'a Credential>) -> Act<'a, Vec<String>> {
+        Box::pin(async move { Ok(unacceptable(self, old)) })
     }
 
     fn choose(&self, old: Option<&Credential>) -> Result<Option<Credential>, Failure> {
@@ -102,6 +102,12 @@ impl Issuer for Generate {
     fn accepted(&self, credentials: &[&Credential]) -> Option<Result<Secret, Failure>> {
         Some(joined(credentials, self.separator.as_deref()?))
     }
+}
+
+/// Why a current credential cannot be among those that consumers are to accept.
+pub(super) fn unacceptable(issuer: &dyn Issuer, old: Option<&Credential>) -> Vec<String> {
+    let failure = old.and_then(|old| issuer.accepted(&[old])?.err());
+    failure.map(|failure| failure.what).into_iter().collect()
 }
 
 /// The values of credentials with a separator between them.

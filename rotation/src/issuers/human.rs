@@ -10,6 +10,7 @@
 //! The person does what the steps say, and calls what is made by the name that they give.
 
 mod guided;
+#[cfg_attr(not(unix), path = "human/nobody.rs")]
 mod terminal;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ use serde::Deserialize;
 use super::{Chooser, Issuer, IssuerKind, Nature, Overlap};
 use crate::context::{Act, Context};
 use crate::credential::Credential;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::http::Verify;
 use crate::state::Answer;
 use guided::Guided;
@@ -133,6 +134,9 @@ impl Human {
     }
 
     /// Has a person end a value, and confirm it.
+    ///
+    /// # Errors
+    /// `Unknown` in any case: that nobody can do it now is no reason for the rotation to turn back. It waits.
     async fn end(&self, what: String) -> Result<(), Failure> {
         let steps = self.revoke_steps.clone();
         confirm(self.person.clone(), move |person| {
@@ -140,6 +144,7 @@ impl Human {
             tell_steps(person, &steps)
         })
         .await
+        .map_err(|failure| Failure { outcome: Outcome::Unknown, ..failure })
     }
 }
 
@@ -296,5 +301,5 @@ impl Issuer for Human {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

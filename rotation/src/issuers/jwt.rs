@@ -20,7 +20,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::generate::{Format, Recipe, RecipeTable, joined, unchosen};
+use super::generate::{Format, Recipe, RecipeTable, joined, unacceptable, unchosen};
 use super::{Chooser, Issuer, IssuerKind, Nature, Overlap};
 use crate::context::{Act, Context};
 use crate::credential::Credential;
@@ -261,17 +261,21 @@ impl Issuer for Jwt {
     }
 
     fn preflight<'a>(&'a self, _: &'a Context, old: Option<&'a Credential>) -> Act<'a, Vec<String>> {
-        Box::pin(async move {
-            let obstacle = old.and_then(|old| self.accepted(&[old])?.err());
-            Ok(obstacle.map(|failure| failure.what).into_iter().collect())
-        })
+        Box::pin(async move { Ok(unacceptable(self, old)) })
     }
 
     fn choose(&self, old: Option<&Credential>) -> Result<Option<Credential>, Failure> {
         let mut new = self.recipe.make(old)?;
-        if self.algorithm != Algorithm::HS256 {
-            let jwks = self.key_set(&[&new])?;
-            new.set("jwks", jwks);
+        match (self.algorithm, new.value()) {
+            (Algorithm::HS256, Some(value)) if self.separator.is_none() => {
+                let kid = Key::of_secret(value).kid;
+                new.set("kid", Secret::new(kid));
+            }
+            (Algorithm::HS256, _) => {}
+            _ => {
+                let jwks = self.key_set(&[&new])?;
+                new.set("jwks", jwks);
+            }
         }
         Ok(Some(new))
     }

@@ -100,8 +100,21 @@ fn what_is_no_private_key_is_none() {
     {
         assert!(public_half(&Secret::from(text)).is_none(), "{text}");
     }
-    for cut in 0..40 {
-        let _read = der::rsa_private_numbers(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x02, 0x81][..cut.min(8)]);
+}
+
+#[test]
+fn a_damaged_document_is_read_as_something_or_nothing() {
+    let pair = rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let document = AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).unwrap();
+    let whole = document.as_ref();
+    assert!(der::rsa_private_numbers(whole).is_some());
+    for at in 0..whole.len() {
+        assert!(der::rsa_private_numbers(&whole[..at]).is_none(), "cut at {at}");
+        for wrong in [0x00, 0x7f, 0x80, 0x81, 0x84, 0xff] {
+            let mut damaged = whole.to_vec();
+            damaged[at] = wrong;
+            let _read = der::rsa_private_numbers(&damaged);
+        }
     }
 }
 

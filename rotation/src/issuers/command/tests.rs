@@ -31,7 +31,7 @@ impl Sample {
         let mut args = vec![self.folder.path().join("state").to_str().unwrap().to_owned()];
         args.extend(lost.into_iter().flat_map(|act| ["--lose-reply".to_owned(), act.to_owned()]));
         let mut table = json!({"program": sample(), "args": args, "timeout": "5 minutes"});
-        table.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        extend(&mut table, more);
         issuer("command", table)
     }
 
@@ -51,10 +51,16 @@ fn made() -> String {
     format!("keytrail-{RUN}")
 }
 
+fn extend(table: &mut Value, more: Value) {
+    if let Value::Object(more) = more {
+        table.as_object_mut().unwrap().extend(more);
+    }
+}
+
 /// A program of the shell.
 fn shell(script: &str, more: Value) -> Box<dyn Issuer> {
     let mut table = json!({"program": "sh", "args": ["-c", script], "timeout": "5 minutes"});
-    table.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    extend(&mut table, more);
     issuer("command", table)
 }
 

@@ -64,6 +64,15 @@ pub(in super::super) enum Class {
 }
 
 impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Upper => "upper",
+            Self::Digit => "digit",
+            Self::Symbol => "symbol",
+        }
+    }
+
     fn has(self, c: char) -> bool {
         match self {
             Self::Lower => c.is_ascii_lowercase(),
@@ -215,10 +224,10 @@ impl Table {
         };
         let alphabet = shape.alphabet();
         if let Some(class) = self.must_contain.iter().find(|class| !alphabet.iter().any(|c| class.has(*c))) {
-            return Err(Failure::not_done(format!("no value of this format has a {class:?}").to_lowercase())
+            return Err(Failure::not_done(format!("no value of this format has one of the class {}", class.name()))
                 .hint("correct `must_contain`, or add characters to `charset`"));
         }
-        if self.prefix.chars().any(|c| c.is_control()) {
+        if self.prefix.chars().any(char::is_control) {
             return Err(Failure::not_done("the prefix has control characters"));
         }
         shape.refuse_size()?;

@@ -62,7 +62,7 @@ fn what_cannot_be_or_could_be_guessed_is_refused() {
         (json!({"format": "charset", "length": 64}), "the format charset needs a `charset`"),
         (json!({"format": "charset", "charset": "aab"}), "a charset is two or more printable characters, each once"),
         (json!({"format": "charset", "charset": "ab\n"}), "a charset is two or more printable characters, each once"),
-        (json!({"format": "hex", "must_contain": ["upper"]}), "no value of this format has a upper"),
+        (json!({"format": "hex", "must_contain": ["upper"]}), "no value of this format has one of the class upper"),
         (json!({"format": "whsec", "bytes": 16}), "a value of this format has 24 to 64 characters or bytes, not 16"),
         (json!({"bytes": 5000}), "a value of this format has 1 to 4096 characters or bytes, not 5000"),
         (json!({"accepted": {"separator": "-"}}), "the separator of `accepted` may be part of a value"),
@@ -105,6 +105,9 @@ fn consumers_that_accept_several_get_them_all_with_the_newest_first() {
     assert_eq!(one.expose(), "new");
     let failure = several.accepted(&[&credential("new"), &credential("whisper, lantern")]).unwrap().unwrap_err();
     assert_hidden(&failure, &["whisper", "lantern"]);
+    let odd = credential("whisper, lantern");
+    let obstacles = super::unacceptable(&*several, Some(&odd));
+    assert_eq!(obstacles, ["a value contains the separator of `accepted`"]);
     assert!(several.accepted(&[&Credential::default()]).unwrap().is_err());
 }
 

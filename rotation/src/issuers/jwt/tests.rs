@@ -62,7 +62,10 @@ fn secrets_are_accepted_as_a_list_or_as_a_key_set() {
     assert_eq!(both.expose(), format!("{} old", value(&new)));
     let mut as_set = table("HS256");
     as_set["accepted_format"] = "jwks".into();
-    let set = keys(&*issuer("jwt", as_set), &[&new, &credential("old")]);
+    let issuer = issuer("jwt", as_set);
+    let new = issuer.choose(None).unwrap().unwrap();
+    let set = keys(&*issuer, &[&new, &credential("old")]);
+    assert_eq!(set[0]["kid"], part(&new, "kid"));
     assert_eq!((&set[1]["kty"], &set[1]["k"]), (&json!("oct"), &json!("b2xk")));
     assert_ne!(set[0]["kid"], set[1]["kid"]);
 }

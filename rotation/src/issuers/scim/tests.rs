@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header as sent, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::super::testing::{assert_hidden, context, credential, given, issuer, part, refusal, value};
+use super::super::testing::{Script, assert_hidden, context, credential, given, issuer, part, refusal, value};
 use super::*;
 use crate::failure::Outcome;
 
@@ -145,6 +147,22 @@ async fn a_program_can_be_the_counterpart() {
     issuer.set(&context(), None, Some(&new)).await.unwrap();
     let state = std::fs::read_to_string(state).unwrap();
     assert!(state.contains(part(&new, "token")) && !state.contains(value(&new)));
+}
+
+#[tokio::test]
+async fn a_person_can_be_the_counterpart() {
+    let table = json!({"counterpart": {"human": {"steps": ["Paste it into the console."]}}});
+    let new = issuer("scim", table).choose(None).unwrap().unwrap();
+    let scim = |person: &Arc<Script>| {
+        let counterpart = Counterpart::Human { steps: vec!["Paste it.".to_owned()], person: person.clone() };
+        let recipe = Recipe::of(RecipeTable::default()).unwrap();
+        Scim { stored: Stored::Hash, recipe, verify: None, counterpart, separator: None, one_way: true }
+    };
+    let person = Script::of(&["yes"]);
+    scim(&person).set(&context(), None, Some(&new)).await.unwrap();
+    assert!(person.told().contains("Paste it.\n(shown)\n") && !person.told().contains(part(&new, "token")));
+    let failure = scim(&Script::of(&["no"])).set(&context(), None, Some(&new)).await.unwrap_err();
+    assert_eq!(failure.outcome, Outcome::NotDone);
 }
 
 #[test]
