@@ -43,6 +43,7 @@ use run::Run;
 
 pub use clock::{Clock, SystemClock};
 pub use preflight::preflight;
+pub use soak::due;
 
 /// Carries out rotations.
 pub struct Executor<'a> {

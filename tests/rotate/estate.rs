@@ -95,7 +95,7 @@ lease = "1s"
 
     /// The current password lies open in a log.
     pub(super) fn leak(&self) {
-        self.write("app.log", &format!("2026-11-21T18:30:00Z connect app {OLD}\n"));
+        self.write("app.log", &format!("2026-11-21T18:30:00Z connect DB_PASSWORD={OLD}\n"));
     }
 
     fn command(&self, args: &[&str]) -> Keytrail {

@@ -27,7 +27,7 @@ pub(super) struct Survey {
 /// What would keep a job from being carried out, in words; empty where nothing would. Changes nothing.
 pub async fn preflight(world: &dyn World, job: &Job) -> Vec<String> {
     match Parties::open(world, job) {
-        Ok(parties) => survey(&parties, job, &Context::new(&job.run)).await.obstacles,
+        Ok(parties) => survey(&parties, job, &world.context(&job.run)).await.obstacles,
         Err(failure) => vec![in_words(&failure)],
     }
 }

@@ -64,7 +64,7 @@ struct Log {
 
 impl<'a> Run<'a> {
     pub(super) fn new(executor: &'a Executor<'a>, saved: Saved, lease: Lease, parties: Parties) -> Self {
-        let context = Context { run: saved.job.run.clone(), timeout: executor.limits.request };
+        let context = Context { timeout: executor.limits.request, ..executor.world.context(&saved.job.run) };
         let pairs = saved.job.members.iter().map(|_| Pair::default()).collect();
         let (open, renewed) = (saved.open.into_iter().collect(), executor.clock.now());
         let log = Mutex::new(Log { state: saved.state, facts: saved.facts, open, renewed });

@@ -10,6 +10,8 @@ use keytrail_rules::model::Time;
 use serde::{Deserialize, Serialize};
 
 use super::run::{Run, Step, Stop};
+use crate::journal::Saved;
+use crate::state::State;
 
 /// The act whose fact has the end.
 const SOAK: &str = "soak";
@@ -33,6 +35,12 @@ impl End {
         let until = self.at.max(by_uptime);
         (until > now).then_some(until)
     }
+}
+
+/// When a run that waits is to go on; `None` for one that does not wait.
+pub fn due(saved: &Saved) -> Option<Time> {
+    let end: End = serde_json::from_str(saved.facts.get(SOAK).filter(|_| saved.state == State::Loaded)?).ok()?;
+    Some(end.at)
 }
 
 impl Run<'_> {
@@ -68,5 +76,8 @@ impl Run<'_> {
 pub(super) fn end(now: Time, uptime: Option<&(String, Duration)>, grace: u64) -> End {
     let delta = i64::try_from(grace).ok().and_then(chrono::TimeDelta::try_seconds);
     let at = delta.and_then(|delta| now.checked_add_signed(delta)).unwrap_or(Time::MAX_UTC);
-    End { at, uptime: uptime.map(|(boot, since)| (boot.clone(), since.as_secs().saturating_add(grace).saturating_add(1))) }
+    End {
+        at,
+        uptime: uptime.map(|(boot, since)| (boot.clone(), since.as_secs().saturating_add(grace).saturating_add(1))),
+    }
 }

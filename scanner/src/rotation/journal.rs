@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use keytrail_rotation::executor::due;
 use keytrail_rotation::journal::Saved;
 use keytrail_rotation::journal::sql::SqlJournal;
 use keytrail_rules::model::UnfinishedRun;
@@ -37,7 +38,7 @@ pub fn unfinished_run(saved: &Saved) -> UnfinishedRun {
         items: saved.job.members.iter().map(|member| member.item.clone()).collect(),
         state: saved.state.to_string(),
         touched: saved.touched,
-        due: None,
+        due: due(saved),
         failure: None,
     }
 }
