@@ -35,7 +35,7 @@ use keytrail_rules::model::Time;
 
 use crate::failure::{Failure, Outcome};
 use crate::job::{Job, World};
-use crate::journal::{Journal, Lease, Saved};
+use crate::journal::{Journal, Lease, Note, Saved};
 use crate::ledger::Status;
 use crate::state::State;
 use parties::Parties;
@@ -122,6 +122,14 @@ enum Wish {
     TurnBack,
 }
 
+/// The act whose fact says why a run needs a person.
+const STUCK: &str = "stuck";
+
+/// Why a run needs a person; `None` for one that does not, as far as is known.
+pub fn stuck(saved: &Saved) -> Option<&str> {
+    saved.facts.get(STUCK).map(String::as_str).filter(|why| !why.is_empty())
+}
+
 impl Executor<'_> {
     /// Carries out a job that was not begun before.
     ///
@@ -131,6 +139,7 @@ impl Executor<'_> {
         let parties = Parties::open(self.world, job)?;
         let lease = self.take(job).await?;
         let ending = self.begin(job, parties, &lease).await;
+        self.mark(&job.run, &lease, &ending).await;
         self.release(&lease).await;
         ending
     }
@@ -178,6 +187,7 @@ impl Executor<'_> {
         let parties = Parties::open(self.world, &saved.job)?;
         let lease = self.take(&saved.job).await?;
         let ending = self.go_on(run, wish, parties, &lease).await;
+        self.mark(run, &lease, &ending).await;
         self.release(&lease).await;
         ending
     }
@@ -193,6 +203,21 @@ impl Executor<'_> {
         match wish {
             Wish::GoOn => run.recover().await,
             Wish::TurnBack => run.roll_back().await,
+        }
+    }
+
+    /// Writes down why a run needs a person, for those who only look. Where that cannot be, the time since it was worked
+    /// on tells it too.
+    async fn mark(&self, run: &str, lease: &Lease, ending: &Result<Ending, Failure>) {
+        let why = match ending {
+            Ok(Ending::Stuck { why, .. }) => why.as_str(),
+            Ok(Ending::Waits { .. }) => "",
+            Ok(Ending::Confirmed | Ending::RolledBack { .. }) | Err(_) => return,
+        };
+        let Ok(Some(saved)) = self.journal.load(run).await else { return };
+        if stuck(&saved).unwrap_or_default() != why {
+            let note = Note { state: saved.state, act: STUCK.to_owned(), done: true, fact: Some(why.to_owned()) };
+            let _ = self.journal.note(lease, run, &note).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keytrail_rotation::executor::due;
+use keytrail_rotation::executor::{due, stuck};
 use keytrail_rotation::journal::Saved;
 use keytrail_rotation::journal::sql::SqlJournal;
 use keytrail_rules::model::UnfinishedRun;
@@ -39,6 +39,6 @@ pub fn unfinished_run(saved: &Saved) -> UnfinishedRun {
         state: saved.state.to_string(),
         touched: saved.touched,
         due: due(saved),
-        failure: None,
+        failure: stuck(saved).map(str::to_owned),
     }
 }
