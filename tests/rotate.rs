@@ -161,3 +161,49 @@ async fn dates_are_written_where_people_look_for_them() {
     let notes = estate.read("docs/rotations.md");
     assert!(notes.contains("DB_PASSWORD") && notes.contains("kt-"), "{notes}");
 }
+
+/// A program that loads what the store holds, and says so in its log.
+const APP: &str = r#"#!/bin/sh
+read -r line
+case "$line" in
+*'"act":"load"'*)
+    printf '{"time":"%s","event":"loaded","target":"DB_PASSWORD"}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >> app.jsonl
+    echo '{"version":1,"ok":true,"mark":"1"}' ;;
+*'"act":"progress"'*) echo '{"version":1,"ok":true,"progress":"done"}' ;;
+*) echo '{"version":1,"ok":true,"obstacles":[]}' ;;
+esac
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_own_rotations_are_traced() {
+    let estate = Estate::start("").await;
+    let [audit, _] = estate.bao.audit_logs();
+    let config = estate.read("keytrail.toml").replace("consumers = []", "consumers = [\"command:app\"]");
+    let trails = format!(
+        "
+[[workload]]
+consumer = \"command:app\"
+program = \"deploy/app\"
+
+[[trail]]
+name = \"vault-audit\"
+kind = \"vault-audit\"
+path = \"{}\"
+covers = [2026-01-01, 2099-01-01]
+
+[[trail]]
+name = \"app\"
+kind = \"json-log\"
+path = \"app.jsonl\"
+consumer = \"command:app\"
+covers = [2026-01-01, 2099-01-01]
+",
+        audit.display()
+    );
+    estate.write("keytrail.toml", &(config + &trails));
+    estate.write_program("deploy/app", APP);
+    let out = estate.keytrail(&["rotate", "DB_PASSWORD", "--yes"]);
+    assert_eq!(out.status, Some(0), "{}", out.stderr);
+    let trace = estate.keytrail(&["trace", "DB_PASSWORD"]);
+    assert!(trace.stdout.contains("traced"), "{}\n{}", trace.stdout, trace.stderr);
+}
