@@ -205,7 +205,8 @@ pub enum Lack {
     Order,
     /// What they are made from does not change.
     Source,
-    /// Their template names what they are not made from, or what does not change with them.
+    /// They hold none of the values that are replaced, and no template says what they are made of; or it names what does not
+    /// change with them.
     Template,
     /// Nobody is known who makes their values.
     Issuer,
@@ -240,7 +241,9 @@ impl Lack {
         match self {
             Self::Order => "take one of them out of the other's `derived_from`",
             Self::Source => "rotate what they are made from, or end its exception",
-            Self::Template => "name only what is in their `derived_from`, and rotate that with them",
+            Self::Template => {
+                "say in `template` of their [[secret]] what they are made of: names of what is in `derived_from` and rotated too"
+            }
             Self::Issuer => "say in `issuer` of their [[secret]] who makes the value, or carry out the steps by hand",
             Self::Copy => "name their places in `copies` of their [[secret]]",
             Self::Key => "let the scan list the keys of the path, or name the place as store:path#key",
@@ -262,7 +265,7 @@ impl fmt::Display for Lack {
         f.write_str(match self {
             Self::Order => "made from one another",
             Self::Source => "made from nothing that changes",
-            Self::Template => "a template that cannot be filled",
+            Self::Template => "no template that can be filled",
             Self::Issuer => "no issuer",
             Self::Copy => "no known place that keeps the value",
             Self::Key => "no known key in its path",

@@ -90,6 +90,9 @@ pub struct SourceArgs {
     /// Record what is seen in the state even with --as-of: to build up ages from old checkouts.
     #[arg(long, requires = "as_of")]
     pub record: bool,
+    /// Whether nothing is recorded, though the scan is about now.
+    #[arg(skip)]
+    pub forget: bool,
 }
 
 /// How a report is written, and when it fails.
@@ -240,7 +243,7 @@ pub struct RotateArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Revoke the old values first: they are known to others. Consumers are refused until they load the new ones.
-    #[arg(long, requires = "items")]
+    #[arg(long, conflicts_with_all = ["resume", "rollback", "list"])]
     pub emergency: bool,
     /// Print every effect in order and what would be in the way, change nothing.
     #[arg(long)]
@@ -249,10 +252,10 @@ pub struct RotateArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
     /// Why, for the ledger.
-    #[arg(long, value_name = "TEXT", requires = "items")]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["resume", "rollback", "list"])]
     pub reason: Option<String>,
     /// Who approved it, where the config requires that.
-    #[arg(long, value_name = "NAME", requires = "items")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["resume", "rollback", "list"])]
     pub approved_by: Option<String>,
     /// Go on with this rotation, or with all that are under way.
     #[arg(long, value_name = "RUN", num_args = 0..=1)]

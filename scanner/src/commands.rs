@@ -115,7 +115,7 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
         config: &config,
         as_of: args.as_of.unwrap_or_else(now),
         is_past: args.as_of.is_some(),
-        record: args.as_of.is_none() || args.record,
+        record: (args.as_of.is_none() && !args.forget) || args.record,
         known: leaks.then_some(&known),
         progress: &bar,
         warn: &|message| bar.suspend(|| warn(message)),

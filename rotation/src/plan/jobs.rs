@@ -128,8 +128,11 @@ impl<'a> Parts<'a> {
     }
 
     fn check_derived(&mut self, item: &PlannedItem, from: &[(String, String)], template: Option<&str>) {
-        if from.is_empty() || item.reason == Reason::Stale && template.is_none() {
+        if from.is_empty() {
             self.lack(Lack::Source, &item.id, None);
+        } else if item.reason == Reason::Stale && template.is_none() {
+            // It holds an older value of its source than the one that would be replaced in it.
+            self.lack(Lack::Template, &item.id, None);
         }
         for name in template.into_iter().flat_map(names) {
             let of_part = name.rsplit_once('.').map(|(name, _)| name);

@@ -28,10 +28,9 @@ pub(super) fn check(args: &ScanArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is read. A plan that is only looked at is as of now, and nothing of it is remembered.
+/// What is read. Nothing is remembered of a plan that is only looked at.
 pub(super) fn source(args: &ScanArgs) -> SourceArgs {
-    let is_preview = args.fix && args.dry_run;
-    SourceArgs { as_of: args.source.as_of.or_else(|| is_preview.then(super::now)), ..args.source.clone() }
+    SourceArgs { forget: args.fix && args.dry_run, ..args.source.clone() }
 }
 
 /// The plan for what is due, with what would be in the way. Changes nothing.

@@ -165,9 +165,9 @@ fn asked<'a>(args: &'a RotateArgs, config: &'a Config) -> Asked<'a> {
 }
 
 fn source(args: &RotateArgs) -> SourceArgs {
-    // A dry run is as of now, and writes nothing down.
-    let as_of = args.dry_run.then(super::now);
-    SourceArgs { path: args.path.clone(), config: args.config.clone(), as_of, record: false }
+    let (path, config) = (args.path.clone(), args.config.clone());
+    // Nothing is remembered of a plan that is only looked at.
+    SourceArgs { path, config, as_of: None, record: false, forget: args.dry_run }
 }
 
 /// Nothing is left to be seen to where all of them are well.
