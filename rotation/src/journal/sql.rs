@@ -233,4 +233,4 @@ impl Journal for SqlJournal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

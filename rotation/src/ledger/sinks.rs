@@ -68,3 +68,6 @@ pub async fn deliver(journal: &SqlJournal, context: &Context, name: &str, sink: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use crate::config::StateConfig;
 const MIGRATIONS_TABLE: &str = "keytrail_migrations";
 
 /// The steps of the schema, oldest first: one line each. A step that was released never changes.
-const MIGRATIONS: &[(&str, &str)] = &[
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("sightings", include_str!("migrations/0001_sightings.sql")),
     ("searched", include_str!("migrations/0002_searched.sql")),
     ("verdicts", include_str!("migrations/0003_verdicts.sql")),

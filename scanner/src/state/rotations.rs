@@ -179,3 +179,6 @@ fn read_or_make(
     file.take(LIMIT).read_to_end(&mut text).map_err(|error| StateError::file(&path, error))?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests;

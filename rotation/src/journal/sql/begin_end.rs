@@ -26,6 +26,9 @@ impl Transaction<'_, '_> {
             return Err(Failure::not_done("the name of the run is none"));
         }
         let items: Vec<String> = job.members.iter().map(|member| member.item.clone()).collect();
+        if items.is_empty() {
+            return Err(Failure::not_done("a job has one member or more"));
+        }
         self.check_lease(lease, &items).await?;
         for item in &items {
             let key = digest(item);

@@ -19,7 +19,7 @@ use crate::testing::postgres::Postgres;
 mod crashes;
 
 /// A database that nobody has used yet.
-struct Fresh {
+pub(crate) struct Fresh {
     folder: TempDir,
     url: String,
     _server: Option<Arc<Postgres>>,
@@ -38,7 +38,7 @@ impl Fresh {
         fresh
     }
 
-    async fn both() -> [Self; 2] {
+    pub(crate) async fn both() -> [Self; 2] {
         let server = Postgres::shared();
         let url = server.new_database().await;
         let postgres = Self::of(Some(url), Some(server));
@@ -46,7 +46,7 @@ impl Fresh {
         [Self::sqlite().await, postgres]
     }
 
-    async fn journal(&self) -> SqlJournal {
+    pub(crate) async fn journal(&self) -> SqlJournal {
         let journal = open(&self.url, 1).await.signed_by(self.signer());
         journal.prepare().await.unwrap();
         journal
@@ -105,7 +105,7 @@ fn planted(text: &str) -> Credential {
 }
 
 /// Carries out a whole run of one item.
-async fn rotate(journal: &SqlJournal, run: &str, item: &str) {
+pub(crate) async fn rotate(journal: &SqlJournal, run: &str, item: &str) {
     let lease = begin(journal, run, &[item]).await;
     journal.keep(&lease, run, item, Which::New, &planted(&format!("planted-{run}"))).await.unwrap();
     journal.advance(&lease, run, State::Planned, State::Sealed).await.unwrap();

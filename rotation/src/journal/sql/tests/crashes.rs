@@ -139,7 +139,7 @@ async fn check_whole(fresh: &Fresh, journal: &SqlJournal) -> BTreeMap<String, (S
 async fn who_is_killed_anywhere_leaves_all_or_nothing() {
     for fresh in Fresh::both().await {
         let journal = fresh.journal().await;
-        for round in 0_u64..40 {
+        for round in 0_u64..27 {
             let mut process = start("rotate", &fresh);
             let mut last = None;
             // At every step of a run, and at another instant within the step that follows.
