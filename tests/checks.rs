@@ -1,11 +1,23 @@
 //! Every rule fires on its one fixture and is silent on the other, in the real binary.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use keytrail::config::StateConfig;
+use keytrail::state::{State, ledger_key, seal_key};
+use keytrail_rotation::job::{Job, Member, Mode as JobMode, Origin, Request};
+use keytrail_rotation::journal::Journal;
+use keytrail_rotation::journal::sql::SqlJournal;
+use keytrail_rotation::ledger::{Row, Status};
+use keytrail_rotation::settings::Settings;
 use keytrail_rules::checks::RULES;
+use keytrail_rules::model::Time;
+use sqlx::Connection;
 
 use crate::support::{Keytrail, copy_tree, repository};
 
@@ -20,6 +32,10 @@ fn findings(rule: &str, side: &str) -> Vec<serde_json::Value> {
         // Git keeps no modes.
         set_modes(folder.path(), if side == "fires" { 0o640 } else { 0o600 });
     }
+    if rule == "stuck-rotation" {
+        // Nor a state.
+        begin_a_rotation(folder.path(), if side == "fires" { "2026-05-31T21:00:00Z" } else { "2026-05-31T23:30:00Z" });
+    }
     let out = Keytrail::new(folder.path()).args(["scan", "--format", "json", "--as-of", AS_OF]).run();
     let report = out.json();
     let gaps = report["gaps"].as_array().expect("gaps");
@@ -32,6 +48,47 @@ fn set_modes(folder: &Path, mode: u32) {
     for entry in fs::read_dir(folder.join("deploy")).expect("a folder") {
         fs::set_permissions(entry.expect("an entry").path(), fs::Permissions::from_mode(mode)).expect("a mode");
     }
+}
+
+/// A rotation that is begun at an instant, and then killed.
+fn begin_a_rotation(folder: &Path, at: &'static str) {
+    let at: Time = at.parse().expect("a time");
+    let request = Request { at, by: "ana".into(), approver: None, reason: "overdue".into() };
+    let origin = Origin::Issued { kind: "generate".into(), settings: Settings::default() };
+    let job = Job {
+        run: "kt-20260531t210000z-0f3a9c21".into(),
+        mode: JobMode::Orderly,
+        members: vec![Member { item: "DB_PASSWORD".into(), origin }],
+        writes: Vec::new(),
+        consumers: Vec::new(),
+        probes: Vec::new(),
+        grace: 0,
+        request: request.clone(),
+    };
+    let row = Row {
+        run: job.run.clone(),
+        at,
+        status: Status::Requested,
+        items: vec!["DB_PASSWORD".into()],
+        by: request.by,
+        approver: None,
+        reason: request.reason,
+        details: BTreeMap::new(),
+    };
+    let begin = async {
+        let key = || seal_key(folder, None).expect("a key");
+        let signer = ledger_key(folder).expect("a key");
+        let made = State::journal(&StateConfig::default(), folder, key(), signer).await.expect("a journal");
+        made.close().await.expect("an end");
+        let url = format!("sqlite:{}", folder.join(".keytrail/state.db").display());
+        let connection = sqlx::AnyConnection::connect(&url).await.expect("a database");
+        let journal = SqlJournal::new(connection, key(), Arc::new(move || at));
+        let items = ["DB_PASSWORD".to_owned()];
+        let lease = journal.take(&items, "killed", Duration::from_secs(60)).await.expect("a lease");
+        journal.begin(&lease, &job, &row).await.expect("a begin");
+        journal.close().await.expect("an end");
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(begin);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod hostile;
 mod incidents;
 mod leaks;
 mod planted;
+mod rotate;
+mod rotation_stores;
 mod sarif;
 mod state;
 mod support;

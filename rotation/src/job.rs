@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keytrail_rules::model::Time;
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::failure::{Failure, Opened};
 use crate::issuers::{Issuer, IssuerKind};
 use crate::probes::{Probe, ProbeKind};
@@ -133,6 +134,11 @@ pub struct Request {
 
 /// The systems that a job works on.
 pub trait World: Send + Sync {
+    /// What every act of a run is told. Its folder is the one that is scanned.
+    fn context(&self, run: &str) -> Context {
+        Context::new(run)
+    }
+
     /// A store by its name.
     ///
     /// # Errors

@@ -6,6 +6,9 @@
 //! 3. Values are encrypted with a key that is kept elsewhere, each bound to its run, item and part.
 //! 4. Nobody writes who lost the lease: the fencing token of every write is compared in the same transaction.
 
+#[cfg(test)]
+pub(crate) mod memory;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +17,11 @@ use crate::credential::Credential;
 use crate::job::Job;
 use crate::ledger::Row;
 use crate::state::State;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+pub mod seal;
+pub mod sql;
 
 /// What survives a crash.
 pub trait Journal: Send + Sync {

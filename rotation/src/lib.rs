@@ -6,17 +6,27 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod bounded;
 pub mod context;
 pub mod credential;
+pub mod executor;
 pub mod failure;
+pub mod http;
 pub mod issuers;
 pub mod job;
 pub mod journal;
+pub mod keys;
 pub mod ledger;
 pub mod notify;
 pub mod plan;
 pub mod probes;
+pub mod process;
+pub mod random;
 pub mod settings;
 pub mod state;
 pub mod store;
+pub mod template;
 pub mod workloads;
+
+#[cfg(test)]
+mod testing;

@@ -16,20 +16,29 @@
 //! 2. A group's steps are carried out in order, and the groups in order: check-and-set counts the writes before.
 
 mod command;
+mod effects;
+mod jobs;
+mod recipe;
 mod render;
 mod select;
 mod steps;
-mod workload;
+mod window;
+pub(crate) mod workload;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use keytrail_rules::inventory::ItemId;
-use keytrail_rules::model::{CopyKind, Environment, Location, Place, Time};
+use keytrail_rules::model::{CopyKind, Environment, Key, Location, Place, Time};
 use keytrail_rules::report::{ItemStatus, Report};
 use keytrail_rules::value::Shape;
 
 pub use command::Command;
+pub use effects::Effect;
+pub use jobs::Prepared;
+pub use recipe::{Medium, Recipes, SecretRecipe, WorkloadRecipe};
+pub use window::Window;
 pub use workload::Loading;
 
 use crate::state::State;
@@ -59,6 +68,10 @@ pub struct Group {
 pub struct PlannedItem {
     /// Its id.
     pub id: ItemId,
+    /// Its name.
+    pub key: Key,
+    /// Other names of the same value.
+    pub aliases: Vec<Key>,
     /// Its environment.
     pub environment: Option<Environment>,
     /// Its judgement.
@@ -80,6 +93,8 @@ pub struct PlannedItem {
 pub enum Reason {
     /// By its status.
     Due,
+    /// It was asked for.
+    Asked,
     /// It does not hold the current value of what it is made from.
     Stale,
     /// It is made from this one, which changes.
@@ -179,6 +194,8 @@ pub struct Missing {
     pub lack: Lack,
     /// The secrets.
     pub items: Vec<ItemId>,
+    /// The places, consumers or names that it is about, where it is about some.
+    pub what: Vec<String>,
 }
 
 /// The kinds of [`Missing`].
@@ -188,28 +205,56 @@ pub enum Lack {
     Order,
     /// What they are made from does not change.
     Source,
+    /// They hold none of the values that are replaced, and no template says what they are made of; or it names what does not
+    /// change with them.
+    Template,
     /// Nobody is known who makes their values.
     Issuer,
     /// No place is known that keeps them.
     Copy,
     /// Only the path of a place is known.
     Key,
+    /// A place is in no store that takes a new value.
+    Store,
+    /// Two of them are to be written to one key.
+    Clash,
+    /// A place is configuration, which Keytrail does not edit.
+    Plain,
+    /// A place holds the value encrypted for somebody else.
+    Sealed,
     /// Nobody is known who loads them.
     Consumer,
+    /// Who loads them is nothing that Keytrail can make load a value.
+    Workload,
     /// Nobody is in charge.
     Owner,
 }
 
 impl Lack {
+    /// Whether Keytrail cannot rotate without.
+    pub fn blocks(self) -> bool {
+        self != Self::Owner
+    }
+
     /// What the user can do about it.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Order => "take one of them out of the other's `derived_from`",
             Self::Source => "rotate what they are made from, or end its exception",
-            Self::Issuer => "this version makes no values; carry out the steps by hand",
+            Self::Template => {
+                "say in `template` of their [[secret]] what they are made of: names of what is in `derived_from` and rotated too"
+            }
+            Self::Issuer => "say in `issuer` of their [[secret]] who makes the value, or carry out the steps by hand",
             Self::Copy => "name their places in `copies` of their [[secret]]",
             Self::Key => "let the scan list the keys of the path, or name the place as store:path#key",
-            Self::Consumer => "name what loads them in `consumers` of their [[secret]]",
+            Self::Store => "add a [[store]] of that name whose kind takes new values",
+            Self::Clash => "correct `copies` and `parts` of their [[secret]]",
+            Self::Plain => "take the value out of it, and refer to a place for secrets there",
+            Self::Sealed => "have it filled from a store that Keytrail writes, or carry out the steps by hand",
+            Self::Consumer => {
+                "name what loads them in `consumers` of their [[secret]]; `consumers = []` says that nothing does"
+            }
+            Self::Workload => "add a [[workload]] with that `consumer`, and a `kind` that can make it load a value",
             Self::Owner => "name the team in `owner` of their [[secret]]",
         }
     }
@@ -220,30 +265,52 @@ impl fmt::Display for Lack {
         f.write_str(match self {
             Self::Order => "made from one another",
             Self::Source => "made from nothing that changes",
+            Self::Template => "no template that can be filled",
             Self::Issuer => "no issuer",
             Self::Copy => "no known place that keeps the value",
             Self::Key => "no known key in its path",
+            Self::Store => "no store that takes the new value",
+            Self::Clash => "two values for one key",
+            Self::Plain => "a value in configuration",
+            Self::Sealed => "a value that is encrypted for somebody else",
             Self::Consumer => "no known consumer",
+            Self::Workload => "a consumer that cannot be made to load it",
             Self::Owner => "no owner",
         })
     }
+}
+
+/// Which secrets a plan begins with.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// What is due.
+    Due,
+    /// What is due, or due soon.
+    DueSoon,
+    /// These, whether due or not.
+    Items(&'a BTreeSet<ItemId>),
 }
 
 impl Plan {
     /// The plan for everything that is due: compromised, overdue, never rotated, event-due, or made from a value that
     /// its source no longer has.
     pub fn new(report: &Report) -> Self {
-        Self::of(report, false)
+        Self::of(report, Wanted::Due)
     }
 
     /// The plan for everything that is due, or due soon.
     pub fn with_due_soon(report: &Report) -> Self {
-        Self::of(report, true)
+        Self::of(report, Wanted::DueSoon)
     }
 
-    fn of(report: &Report, due_soon: bool) -> Self {
+    /// The plan for these items, and for what changes with them.
+    pub fn of_items(report: &Report, items: &BTreeSet<ItemId>) -> Self {
+        Self::of(report, Wanted::Items(items))
+    }
+
+    fn of(report: &Report, wanted: Wanted<'_>) -> Self {
         let mut writes = write::Writes::default();
-        let groups = select::components(report, due_soon).into_iter();
+        let groups = select::components(report, wanted).into_iter();
         Self { as_of: report.as_of, groups: groups.map(|component| steps::group(component, &mut writes)).collect() }
     }
 }

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | planned | make the new value and keep it, encrypted | discarding |
 //! | sealed | write it to the store as pending, not as current | unstaging |
+//! | cut-off | the same, in an emergency only: see there | never |
 //! | staged | make the issuer honour it, beside the old one | withdrawing |
 //! | set | log in with it at the issuer | |
 //! | verified | make it the current one of the store | restoring |
@@ -21,26 +22,44 @@
 //! from the bottom to the top, but for one thing: the store is restored *before* the consumers reload, since they
 //! would else load the new value again; and the issuer forgets the new value only after they did.
 //!
+//! An issuer that honours one value at a time ([`Overlap::One`]) ends the old one when it is set to the new one. On the way
+//! back it is set to the old one while reloading, before the consumers reload, and not only while withdrawing.
+//!
+//! In an emergency ([`Mode::Emergency`]) the old value is known to others, and goes first: the step of sealed is that the
+//! issuer rejects it, which leads to cut-off, and the step of cut-off is what is else that of sealed. Consumers are refused
+//! from then on until they load the new value. There is a way back only from planned and sealed, so long as no issuer was
+//! told anything. The step of soaked is done again as ever, and changes nothing more.
+//!
 //! # Guarantees
-//! 1. The old value is revoked only after the new one was verified, promoted and loaded.
-//! 2. Until then every state leads back to [`State::Aborted`], and from then on only forward.
+//! 1. The old value is revoked only after the new one was verified, promoted and loaded; but for an emergency, in which
+//!    it is revoked only after the new one was sealed.
+//! 2. Until it is revoked every state leads back to [`State::Aborted`], and from then on only forward.
 //! 3. [`recover`] never goes on where it is not proven that a value which is journaled keeps working: it goes back
-//!    only where the old one works, forward to a revocation only where the new one works and is current in the store.
+//!    only where the old one works (or the issuer honours one at a time, and can be set to it), forward to a revocation
+//!    only where the new one works and is current in the store. In an emergency it goes forward without asking until the
+//!    new one was set.
 //! 4. An answer that could not be had never turns a decision into its opposite; it can only end in [`Recovery::Ask`].
 //! 5. However often a rotation is interrupted, it ends in the state in which it would have ended without.
 //!
 //! # Assumptions
 //! 1. Doing a step or an undo again changes nothing more, and finishes one that was half done.
 //! 2. The issuer honours the old and the new value at once between set and revoked. One that honours a single value
-//!    needs two credentials in turns (two database roles), or consumers that fall back to the other value.
+//!    refuses consumers between set and loaded, unless they fall back to the other value.
 //! 3. The old value can be had again until confirmed.
 //! 4. [`Event::Failed`] means that the step is known to have failed. Where no reply came, or where an earlier try of
 //!    it had no reply, the step may have been done: that is an interruption, for [`recover`]. This matters most for
 //!    the revocation: who turns back after one that was done is locked out.
 
+mod recovery;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::issuers::Overlap;
+use crate::job::Mode;
+
+pub use recovery::{Answer, Answers, Doubt, Probe, Recovery, recover, recover_group};
 
 /// How far a rotation is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -50,6 +69,8 @@ pub enum State {
     Planned,
     /// The new value is kept, encrypted.
     Sealed,
+    /// In an emergency: the issuer was told to reject the old value, before there is another one.
+    CutOff,
     /// The new value is pending in the store.
     Staged,
     /// The issuer honours the new value beside the old one.
@@ -82,9 +103,10 @@ pub enum State {
 
 impl State {
     /// Every state: those of the way forward in order, then those of the way back in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Planned,
         Self::Sealed,
+        Self::CutOff,
         Self::Staged,
         Self::Set,
         Self::Verified,
@@ -106,6 +128,7 @@ impl State {
         match self {
             Self::Planned => "planned",
             Self::Sealed => "sealed",
+            Self::CutOff => "cut-off",
             Self::Staged => "staged",
             Self::Set => "set",
             Self::Verified => "verified",
@@ -186,15 +209,49 @@ impl IllegalTransition {
     }
 }
 
-/// The state after an event.
+/// What the course of a rotation hangs on, besides its state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Course {
+    /// When the old value ends.
+    pub mode: Mode,
+    /// How many values the issuer honours.
+    pub overlap: Overlap,
+}
+
+impl Course {
+    /// The old value ends last, and the issuer honours both.
+    pub const USUAL: Self = Self { mode: Mode::Orderly, overlap: Overlap::Both };
+}
+
+/// The state after an event, in a mode.
 ///
 /// # Errors
 /// [`IllegalTransition`] where the event cannot happen: after the end, a step on the way back, an undo on the way
-/// forward.
+/// forward, a state that the mode does not have.
+pub fn next_in(mode: Mode, state: State, event: Event) -> Result<State, IllegalTransition> {
+    use State::{CutOff, Loaded, Promoted, Reloading, Restoring, Sealed, Set, Soaked, Staged, Verified, Withdrawing};
+    match (mode, state, event) {
+        (Mode::Orderly, CutOff, _) | (Mode::Emergency, CutOff, Event::Undone) => {}
+        (Mode::Emergency, Restoring | Reloading | Withdrawing, _) => {}
+        (Mode::Emergency, Sealed, Event::Done) => return Ok(CutOff),
+        (Mode::Emergency, CutOff, Event::Done) => return Ok(Staged),
+        // The old value is revoked: what fails is tried again.
+        (Mode::Emergency, CutOff | Staged | Set | Verified | Promoted | Loaded | Soaked, Event::Failed) => {
+            return Ok(state);
+        }
+        _ => return next(state, event),
+    }
+    Err(IllegalTransition { state, event })
+}
+
+/// The state after an event, where the old value ends last.
+///
+/// # Errors
+/// As [`next_in`].
 pub fn next(state: State, event: Event) -> Result<State, IllegalTransition> {
     use Event::{Done, Failed, Undone};
     use State::{
-        Aborted, Confirmed, Discarding, Loaded, Planned, Promoted, Reloading, Restoring, Revoked, Sealed, Set, Soaked,
+        Aborted, Confirmed, CutOff, Discarding, Loaded, Planned, Promoted, Reloading, Restoring, Revoked, Sealed, Set, Soaked,
         Staged, Unstaging, Verified, Withdrawing,
     };
     Ok(match (state, event) {
@@ -223,191 +280,11 @@ pub fn next(state: State, event: Event) -> Result<State, IllegalTransition> {
         (Unstaging, Undone) => Discarding,
         (Discarding, Undone) => Aborted,
 
-        (Planned | Sealed | Staged | Set | Verified | Promoted | Loaded | Soaked | Revoked, Undone)
+        (CutOff, Done | Failed)
+        | (Planned | Sealed | CutOff | Staged | Set | Verified | Promoted | Loaded | Soaked | Revoked, Undone)
         | (Restoring | Reloading | Withdrawing | Unstaging | Discarding, Done)
         | (Confirmed | Aborted, Done | Failed | Undone) => return Err(IllegalTransition { state, event }),
     })
-}
-
-/// What a system says of a value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Answer {
-    /// The issuer honours it. The store has it as the current one, in one of its places or more.
-    Works,
-    /// The issuer rejects it. The store has it as the current one nowhere.
-    Rejected,
-    /// There was no answer, or one that tells nothing: a time-out, a refusal to talk, a server error.
-    Unknown,
-}
-
-impl Answer {
-    /// Every answer.
-    pub const ALL: [Self; 3] = [Self::Works, Self::Rejected, Self::Unknown];
-}
-
-/// What a system says of both values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Answers {
-    /// Of the old value.
-    pub old: Answer,
-    /// Of the new value.
-    pub new: Answer,
-}
-
-/// What both systems say of both values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Probe {
-    /// Who honours the credential, asked over a new connection.
-    pub issuer: Answers,
-    /// What holds it.
-    pub store: Answers,
-}
-
-/// What to do with a rotation that was interrupted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Recovery {
-    /// Do the step at hand again: [`Event::Done`] or [`Event::Failed`] follows.
-    Forward,
-    /// Turn back with [`Event::Failed`]; or, on the way back, do the undo at hand again.
-    Back,
-    /// Stop, change nothing, and ask a person.
-    Ask(Doubt),
-    /// It has ended.
-    Nothing,
-}
-
-/// Why nobody but a person can tell how to go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Doubt {
-    /// The issuer gave no answer that tells.
-    #[error("the issuer does not tell which of the two values works")]
-    IssuerUnknown,
-    /// The store gave no answer that tells.
-    #[error("the store does not tell which of the two values it holds")]
-    StoreUnknown,
-    /// The issuer honours neither value.
-    #[error("the issuer rejects the old and the new value")]
-    NothingWorks,
-    /// The issuer rejects the old value, before it was told to.
-    #[error("the issuer rejects the old value too early")]
-    OldRejected,
-    /// The issuer rejects the new value, after the old one was revoked.
-    #[error("the issuer rejects the new value, and the old one is revoked")]
-    NewRejected,
-    /// The store does not hold what the rotation left there.
-    #[error("the store was changed by somebody else")]
-    StoreChanged,
-}
-
-impl Doubt {
-    /// What the user can do about it.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::IssuerUnknown => "make the issuer reachable, and resume the rotation",
-            Self::StoreUnknown => "make the store reachable, and resume the rotation",
-            Self::NothingWorks => "set one of the two journaled values at the issuer by hand, and resume the rotation",
-            Self::OldRejected => "set the old value at the issuer again, or finish the rotation by hand",
-            Self::NewRejected => "set the new value at the issuer again, and resume the rotation",
-            Self::StoreChanged => "find out from the store's audit log who wrote it, and decide which value is to stay",
-        }
-    }
-}
-
-/// What to do with a rotation that was interrupted in a state, given what a probe says now.
-pub fn recover(state: State, probe: Probe) -> Recovery {
-    let decision = match state {
-        State::Confirmed | State::Aborted => Ok(Recovery::Nothing),
-        State::Planned | State::Sealed => before_set(state, probe),
-        State::Staged | State::Set | State::Verified | State::Promoted | State::Loaded | State::Soaked => {
-            under_way(state, probe)
-        }
-        State::Revoked => after_revocation(probe),
-        State::Restoring | State::Reloading | State::Withdrawing | State::Unstaging | State::Discarding => {
-            on_the_way_back(state, probe)
-        }
-    };
-    decision.unwrap_or_else(Recovery::Ask)
-}
-
-/// The issuer does not know the new value yet.
-fn before_set(state: State, probe: Probe) -> Result<Recovery, Doubt> {
-    match probe.issuer.old {
-        Answer::Works => {}
-        Answer::Rejected => return Err(Doubt::OldRejected),
-        Answer::Unknown => return Err(Doubt::IssuerUnknown),
-    }
-    // While planned there may be no new value to ask for.
-    holds_old(probe.store, state != State::Planned)?;
-    Ok(Recovery::Forward)
-}
-
-/// The issuer may honour the new value, and still has to honour the old one.
-fn under_way(state: State, probe: Probe) -> Result<Recovery, Doubt> {
-    use Answer::{Rejected, Unknown, Works};
-    let decision = match (probe.issuer.old, probe.issuer.new) {
-        (Unknown, _) | (_, Unknown) => return Err(Doubt::IssuerUnknown),
-        (Rejected, Rejected) => return Err(Doubt::NothingWorks),
-        // The old value is gone, whoever did it: back would leave nothing that works.
-        (Works | Rejected, Works) => Recovery::Forward,
-        (Works, Rejected) if state == State::Staged => Recovery::Forward,
-        (Works, Rejected) => Recovery::Back,
-    };
-    match state {
-        State::Staged | State::Set => holds_old(probe.store, true)?,
-        // Both, where the promotion was interrupted half way; and a way back overwrites no third value.
-        _ if state == State::Verified || decision == Recovery::Back => holds_either(probe.store)?,
-        _ => holds_new(probe.store)?,
-    }
-    Ok(decision)
-}
-
-fn after_revocation(probe: Probe) -> Result<Recovery, Doubt> {
-    match probe.issuer.new {
-        Answer::Works => {}
-        Answer::Rejected => return Err(Doubt::NewRejected),
-        Answer::Unknown => return Err(Doubt::IssuerUnknown),
-    }
-    holds_new(probe.store)?;
-    Ok(Recovery::Forward)
-}
-
-fn on_the_way_back(state: State, probe: Probe) -> Result<Recovery, Doubt> {
-    match (probe.issuer.old, probe.issuer.new) {
-        (Answer::Works, _) => {}
-        (Answer::Unknown, _) | (Answer::Rejected, Answer::Unknown) => return Err(Doubt::IssuerUnknown),
-        (Answer::Rejected, Answer::Works) => return Err(Doubt::OldRejected),
-        (Answer::Rejected, Answer::Rejected) => return Err(Doubt::NothingWorks),
-    }
-    match state {
-        State::Restoring => holds_either(probe.store)?,
-        // While discarding there may be no new value left to ask for.
-        _ => holds_old(probe.store, state != State::Discarding)?,
-    }
-    Ok(Recovery::Back)
-}
-
-/// The store holds the old value; and the new one nowhere, where there is a new one to ask for.
-fn holds_old(store: Answers, has_new: bool) -> Result<(), Doubt> {
-    match (store.old, store.new) {
-        (Answer::Works, Answer::Rejected) => Ok(()),
-        (Answer::Works, _) if !has_new => Ok(()),
-        (Answer::Rejected, _) | (_, Answer::Works) => Err(Doubt::StoreChanged),
-        (Answer::Works | Answer::Unknown, _) => Err(Doubt::StoreUnknown),
-    }
-}
-
-/// The store holds the new value, and the old one nowhere.
-fn holds_new(store: Answers) -> Result<(), Doubt> {
-    holds_old(Answers { old: store.new, new: store.old }, true)
-}
-
-/// The store holds one of the two values, or each in some of its places.
-fn holds_either(store: Answers) -> Result<(), Doubt> {
-    match (store.old, store.new) {
-        (Answer::Unknown, _) | (_, Answer::Unknown) => Err(Doubt::StoreUnknown),
-        (Answer::Rejected, Answer::Rejected) => Err(Doubt::StoreChanged),
-        (Answer::Works, _) | (_, Answer::Works) => Ok(()),
-    }
 }
 
 #[cfg(test)]

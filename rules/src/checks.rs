@@ -188,6 +188,8 @@ table![
     auto_rotation_off,
     auto_rotation_failing,
     deleted_out_of_band,
+    // Rotation
+    stuck_rotation,
     // Reads what the others found
     stale_exception,
 ];

@@ -12,6 +12,7 @@ mod place;
 mod secret;
 mod severity;
 mod snapshot;
+mod unfinished;
 
 pub use copy::{CopyKind, History, SecretCopy, Version, VersionState, VersionValue};
 pub use declaration::{AutoRotation, Class, Declaration, Origin, Stated, Target};
@@ -26,6 +27,7 @@ pub(crate) use secret::hex;
 pub use secret::{Fingerprint, FingerprintKey, Secret};
 pub use severity::Severity;
 pub use snapshot::{CodeUse, CodeUseKind, Facts, FileMode, Link, ScopeEntry, Sighting, Snapshot, Use, UseKind};
+pub use unfinished::UnfinishedRun;
 
 /// An instant in UTC. Every time in the model is one.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -34,6 +34,7 @@ Examples:
   keytrail scan --format sarif=keytrail.sarif     the same, for GitHub code scanning
   keytrail leaks                                  search files and git history for secrets
   keytrail trace DATABASE_PASSWORD                who changed it, and did it leave its traces
+  keytrail scan --fix --dry-run                   what would be rotated, and how
   keytrail init                                   write a commented keytrail.toml of what is there
   keytrail rules explain overdue-rotation         why a finding matters, and how to fix it
 
@@ -52,6 +53,8 @@ pub enum Command {
     Leaks(Box<LeaksArgs>),
     /// List every secret with its owner, age, due date and places.
     Inventory(InventoryArgs),
+    /// Rotate secrets, or go on with rotations that are under way.
+    Rotate(RotateArgs),
     /// Show the changes of one secret in its store, its applications and the ledger, side by side.
     Trace(TraceArgs),
     /// List the trails: what each holds, what proves that, and what is missing.
@@ -72,7 +75,7 @@ pub enum Command {
 }
 
 /// Which sources to read, and as of when.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
     /// The folder to scan.
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
@@ -87,6 +90,9 @@ pub struct SourceArgs {
     /// Record what is seen in the state even with --as-of: to build up ages from old checkouts.
     #[arg(long, requires = "as_of")]
     pub record: bool,
+    /// Whether nothing is recorded, though the scan is about now.
+    #[arg(skip)]
+    pub forget: bool,
 }
 
 /// How a report is written, and when it fails.
@@ -122,14 +128,21 @@ pub struct ScanArgs {
     /// Run only these parts.
     #[arg(long, value_name = "PART", value_delimiter = ',', value_enum)]
     pub only: Vec<Part>,
-    /// Print the rotation plan of what is due. This version plans; it rotates nothing, so --dry-run is required.
+    /// Go on with rotations that are under way, then rotate what is due: compromised, overdue, never rotated, or made from
+    /// what changed. The plan is shown first, and asked about.
     #[arg(long)]
     pub fix: bool,
+    /// With --fix: carry the plan out without asking.
+    #[arg(long, requires = "fix", conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// With --fix: who approved it, where the config requires that.
+    #[arg(long, requires = "fix", value_name = "NAME")]
+    pub approved_by: Option<String>,
     /// File an incident for each finding with every `[[incident]]` of the config, once, and resolve it when the finding
     /// is gone.
     #[arg(long)]
     pub file_incidents: bool,
-    /// With --fix: print the plan, change nothing. With --file-incidents: say what would be filed, send nothing.
+    /// With --fix: print the plan with every effect and what would be in the way, change nothing. With --file-incidents: say what would be filed, send nothing.
     #[arg(long, requires = "change")]
     pub dry_run: bool,
 }
@@ -215,6 +228,59 @@ pub struct InventoryArgs {
     #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
     pub format: ListFormat,
 }
+
+/// Options of `rotate`.
+#[derive(Debug, Args)]
+#[command(after_help = ROTATE_HELP, group = ArgGroup::new("what").args(["items", "resume", "rollback", "list"]).required(true))]
+pub struct RotateArgs {
+    /// The secrets: ids, keys, or places that hold them. What is made from them is rotated with them.
+    #[arg(value_name = "ITEM")]
+    pub items: Vec<String>,
+    /// The folder to scan.
+    #[arg(long, default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+    /// The config; by default keytrail.toml of the folder, if there is one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Revoke the old values first: they are known to others. Consumers are refused until they load the new ones.
+    #[arg(long, conflicts_with_all = ["resume", "rollback", "list"])]
+    pub emergency: bool,
+    /// Print every effect in order and what would be in the way, change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Carry it out without asking.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Why, for the ledger.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["resume", "rollback", "list"])]
+    pub reason: Option<String>,
+    /// Who approved it, where the config requires that.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["resume", "rollback", "list"])]
+    pub approved_by: Option<String>,
+    /// Go on with this rotation, or with all that are under way.
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
+    pub resume: Option<Option<String>>,
+    /// Take this rotation back: the old values become the current ones again. Not once they were revoked.
+    #[arg(long, value_name = "RUN")]
+    pub rollback: Option<String>,
+    /// List the rotations that are under way.
+    #[arg(long)]
+    pub list: bool,
+}
+
+const ROTATE_HELP: &str = "\
+Examples:
+  keytrail rotate DATABASE_PASSWORD --dry-run     every effect in order
+  keytrail rotate API_TOKEN@staging --yes         in one environment, without asking
+  keytrail rotate API_TOKEN --emergency           revoke first: the old value leaked
+  keytrail rotate --resume                        go on with whatever is under way
+  keytrail rotate --rollback kt-20261121t183000z-0f3a9c21
+
+Each step is written down before and after it is done, so that a rotation that was killed at any instant goes on with
+--resume. While the old value still works, it can be taken back.
+
+Exit status: 0 all of it is rotated, or waits until the old value is revoked; 1 something was rolled back, is stuck or
+was not begun; 2 could not run.";
 
 /// Options of `trace`.
 #[derive(Debug, Args)]

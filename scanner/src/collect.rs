@@ -15,6 +15,7 @@ use crate::config::{Config, StateConfig};
 use crate::discover::{Discovery, Found, discover};
 use crate::error::Error;
 use crate::inventory;
+use crate::rotation::unfinished_run;
 use crate::source::{KnownSecrets, Reader, SourceFile};
 use crate::state::{self, Mode, Seen, State};
 use crate::stores::StoreKind;
@@ -47,6 +48,8 @@ pub struct Collected {
     pub key: FingerprintKey,
     /// How earlier scans judged the changes that trails show, by the id of the change.
     pub verdicts: BTreeMap<String, Verdict>,
+    /// Whether the state has a ledger of rotations, where the config has trails.
+    pub has_ledger: bool,
     /// Whether this scan may write to the state.
     pub mode: Mode,
 }
@@ -72,6 +75,11 @@ impl Collection<'_> {
         if self.is_past {
             facts.copies = facts.copies.into_iter().filter_map(|copy| as_it_was(copy, self.as_of)).collect();
         }
+        if let Some(state) = &state {
+            let begun = state.unfinished_rotations().await?.into_iter();
+            let begun = begun.filter(|saved| saved.job.request.at <= self.as_of);
+            facts.unfinished = begun.map(|saved| unfinished_run(&saved)).collect();
+        }
         let mut sightings = match &state {
             Some(state) => state.sightings(&key.id()).await?,
             None => Default::default(),
@@ -89,10 +97,14 @@ impl Collection<'_> {
             Some(state) => state.verdicts(self.as_of).await?,
             None => Default::default(),
         };
+        let has_ledger = match state.as_ref().filter(|_| !self.config.trails.is_empty()) {
+            Some(state) => !state.rotation_ledger().await?.rows.is_empty(),
+            None => false,
+        };
         if let Some(state) = state.filter(|_| mode == Mode::ReadWrite) {
             state.record(&key.id(), self.as_of, &seen(&facts)).await?;
         }
-        Ok(Collected { snapshot: Snapshot { as_of: self.as_of, facts, sightings }, key, verdicts, mode })
+        Ok(Collected { snapshot: Snapshot { as_of: self.as_of, facts, sightings }, key, verdicts, has_ledger, mode })
     }
 
     /// The state, and the key of its fingerprints. Where the folder cannot be written, nothing is remembered.

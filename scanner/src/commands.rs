@@ -19,12 +19,15 @@ use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
 
 mod completions;
+mod fix;
 mod follow;
 mod incidents;
 mod init;
 mod inventory;
 mod leaks;
 mod output;
+mod rotate;
+mod rotation;
 mod rules;
 mod scan;
 mod trace;
@@ -50,6 +53,15 @@ impl Status {
             Self::Incomplete => 3,
         }
     }
+
+    /// The one that says more of what is wrong.
+    fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Findings, _) | (_, Self::Findings) => Self::Findings,
+            (Self::Incomplete, _) | (_, Self::Incomplete) => Self::Incomplete,
+            (Self::Clean, Self::Clean) => Self::Clean,
+        }
+    }
 }
 
 /// Runs the command of a command line.
@@ -58,6 +70,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Scan(args) => scan::run(cli, args),
         Command::Leaks(args) => leaks::run(cli, args),
         Command::Inventory(args) => inventory::run(cli, args),
+        Command::Rotate(args) => rotate::run(cli, args),
         Command::Trace(args) => trace::run(cli, args),
         Command::Trails(args) => trails::run(cli, args),
         Command::Rules { command } => rules::run(command.as_ref()),
@@ -94,7 +107,7 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
     if !args.path.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(ErrorKind::NotADirectory.into()));
     }
-    let config = Config::load(&args.path, args.config.as_deref())?;
+    let mut config = Config::load(&args.path, args.config.as_deref())?;
     let bar = progress(cli.quiet);
     let known = KnownSecrets::default();
     let collection = Collection {
@@ -102,17 +115,18 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
         config: &config,
         as_of: args.as_of.unwrap_or_else(now),
         is_past: args.as_of.is_some(),
-        record: args.as_of.is_none() || args.record,
+        record: (args.as_of.is_none() && !args.forget) || args.record,
         known: leaks.then_some(&known),
         progress: &bar,
         warn: &|message| bar.suspend(|| warn(message)),
     };
     let collected = runtime()?.block_on(collection.collect());
-    let collect::Collected { mut snapshot, key, verdicts, mode } = collected?;
+    let collect::Collected { mut snapshot, key, verdicts, has_ledger, mode } = collected?;
     if leaks {
         let warn = |message: &str| bar.suspend(|| warn(message));
         hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
     }
+    crate::trails::keytrail_ledger::complete(&mut config, &args.path, has_ledger);
     Ok(Collected { args, config, snapshot, verdicts, mode, key, bar })
 }
 

@@ -1,10 +1,12 @@
 //! `keytrail.toml`: read, then validated into other types that keep the lines for messages.
 
+mod auth;
 mod decode;
 mod document;
 mod error;
 mod incidents;
 mod leaks;
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod trails;
@@ -14,6 +16,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use keytrail_rotation::plan::Recipes;
 use keytrail_rules::model::{Declaration, Environment, Location};
 use keytrail_rules::policy::Policy;
 
@@ -24,6 +27,7 @@ pub use error::ConfigErrors;
 pub use incidents::IncidentConfig;
 pub(crate) use incidents::is_protected;
 pub use leaks::LeaksConfig;
+pub use rotation::{Approval, NotifyConfig, RotationConfig, SinkConfig};
 
 /// The name of the config in the scanned folder.
 pub const FILE_NAME: &str = "keytrail.toml";
@@ -50,6 +54,12 @@ pub struct Config {
     pub incidents: Vec<IncidentConfig>,
     /// `[state]`.
     pub state: StateConfig,
+    /// `[rotation]`.
+    pub rotation: RotationConfig,
+    /// How secrets are rotated: `[[secret]]` and `[[workload]]`.
+    pub recipes: Recipes,
+    /// `[[notify]]`, in the order of the file.
+    pub notifiers: Vec<NotifyConfig>,
 }
 
 impl Config {

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use keytrail_rules::model::Secret;
 
+pub mod edit;
 #[cfg(test)]
 mod tests;
 

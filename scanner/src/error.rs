@@ -8,6 +8,9 @@ use crate::state::StateError;
 /// Why a command could not run. Messages follow "error: ", in lower case, and hold no value of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The journal of rotations cannot be used.
+    #[error(transparent)]
+    Journal(#[from] keytrail_rotation::failure::Failure),
     /// The config has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
@@ -67,6 +70,7 @@ impl Error {
         match self {
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::State(error) => Some(error.hint()),
+            Self::Journal(failure) => failure.hint.clone(),
             Self::Report(error) => error.hint().map(str::to_owned),
             Self::Root(..) => Some("name an existing folder: keytrail scan PATH".into()),
             Self::Pattern(_) => Some("see `*`, `**`, `?`, `[…]` and `{a,b}` of gitignore-like patterns".into()),

@@ -14,6 +14,7 @@ pub mod incidents;
 pub mod inventory;
 pub mod leaks;
 pub mod repository;
+pub mod rotation;
 pub mod source;
 pub mod state;
 pub mod stores;

@@ -10,6 +10,7 @@ mod error;
 mod fingerprint_key;
 mod incidents;
 mod private;
+mod rotations;
 mod searched;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use database::{Database, Limits, Stamp};
 pub use error::StateError;
 pub use fingerprint_key::{KEY_VARIABLE, fingerprint_key};
 pub use incidents::{IncidentRow, IncidentStatus, Ledger};
+pub use rotations::{SEAL_VARIABLE, ledger_key, ledger_verifier, seal_key};
 pub use searched::SearchId;
 
 /// The folder of the state in the scanned folder.

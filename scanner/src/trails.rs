@@ -257,6 +257,7 @@ table![
     github_audit,
     json_log,
     keycloak_log,
+    keytrail_ledger,
     kubernetes_audit,
     okta_log,
     onepassword_usage,

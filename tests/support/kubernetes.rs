@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The token of the cluster's administrator.
-const TOKEN: &str = "planted-kubernetes-token";
+pub(crate) const TOKEN: &str = "planted-kubernetes-token";
 
 /// What is audited: values only where the namespace says so, everything else by its metadata.
 const POLICY: &str = "\
@@ -86,6 +86,11 @@ impl Kubernetes {
     pub(crate) async fn patch(&self, path: &str, manager: &str, body: &Value) -> (u16, Value) {
         let path = format!("{path}?fieldManager={manager}");
         self.request(Method::PATCH, &path, "application/strategic-merge-patch+json", body).await
+    }
+
+    /// The PEM file of the authority of its certificate.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("certs/apiserver.crt")
     }
 
     /// The file that the audit goes to.

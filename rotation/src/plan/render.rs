@@ -8,11 +8,22 @@ use keytrail_rules::report::ItemStatus;
 use keytrail_rules::text::visible;
 use keytrail_rules::value::Shape;
 
-use super::{Action, Group, Loading, Plan, PlannedCopy, PlannedItem, Reason};
+use super::{Action, Effect, Group, Loading, Missing, Plan, PlannedCopy, PlannedItem, Prepared, Reason};
 
 impl Plan {
-    /// The plan as text. Names that could deceive a terminal are escaped, in commands too; those have no such names.
+    /// The plan as text for whoever carries it out by hand. Names that could deceive a terminal are escaped, in commands
+    /// too; those have no such names.
     pub fn render(&self) -> String {
+        self.text(&[], &|_| false)
+    }
+
+    /// The plan as text, with what Keytrail does by itself for each group that is ready, in the order of [`Plan::prepare`].
+    /// `stages` tells of a store's name whether it keeps values beside the current ones.
+    pub fn render_prepared(&self, prepared: &[Prepared], stages: &dyn Fn(&str) -> bool) -> String {
+        self.text(prepared, stages)
+    }
+
+    fn text(&self, prepared: &[Prepared], stages: &dyn Fn(&str) -> bool) -> String {
         let mut text = String::new();
         let as_of = day(self.as_of);
         let secrets: usize = self.groups.iter().map(|group| group.items.len()).sum();
@@ -20,28 +31,34 @@ impl Plan {
             return format!("Rotation plan as of {as_of}: nothing is due.\n");
         }
         let mut out = Page(&mut text);
-        out.line(
-            0,
-            &format!(
-                "Rotation plan as of {as_of}: {} in {}.",
-                count(secrets, "secret"),
-                count(self.groups.len(), "group")
-            ),
-        );
-        for line in [
-            "This version of Keytrail changes nothing by itself: the steps are for you, in order.",
-            "Commands act on the Vault, cluster and repository that your shell points to: check that first.",
-            "Give a value on standard input, without a line end, and never as an argument.",
-            "An issuer that honours one value at a time needs two roles or users in turns, or a maintenance window.",
-        ] {
-            out.line(0, line);
+        let (secrets, groups) = (count(secrets, "secret"), count(self.groups.len(), "group"));
+        out.line(0, &format!("Rotation plan as of {as_of}: {secrets} in {groups}."));
+        let ready = prepared.iter().filter(|prepared| prepared.job().is_some()).count();
+        if ready > 0 {
+            out.line(
+                0,
+                &format!("Keytrail carries out {} by itself, in the order that is shown.", count(ready, "group")),
+            );
+        }
+        if ready < self.groups.len() {
+            for line in BY_HAND {
+                out.line(0, line);
+            }
         }
         for (at, group) in self.groups.iter().enumerate() {
-            out.group(at + 1, group);
+            out.group(at + 1, group, prepared.get(at), stages);
         }
         text
     }
 }
+
+/// What holds of every group that Keytrail does not carry out.
+const BY_HAND: [&str; 4] = [
+    "What Keytrail is not told enough for is for you, step by step, in order.",
+    "Commands act on the Vault, cluster and repository that your shell points to: check that first.",
+    "Give a value on standard input, without a line end, and never as an argument.",
+    "An issuer that honours one value at a time needs two roles or users in turns, or a maintenance window.",
+];
 
 /// Text to which lines are added, each escaped.
 struct Page<'a>(&'a mut String);
@@ -53,7 +70,7 @@ impl Page<'_> {
         self.0.push('\n');
     }
 
-    fn group(&mut self, number: usize, group: &Group) {
+    fn group(&mut self, number: usize, group: &Group, prepared: Option<&Prepared>, stages: &dyn Fn(&str) -> bool) {
         self.0.push('\n');
         let environments = environments(group);
         let together = if group.items.len() > 1 { " that change together" } else { "" };
@@ -61,6 +78,26 @@ impl Page<'_> {
         for item in &group.items {
             self.line(3, &item.to_string());
         }
+        let missing = match prepared {
+            Some(Prepared::Ready(job, missing)) => {
+                self.effects(number, &job.effects(stages));
+                missing
+            }
+            Some(Prepared::Incomplete(missing)) => {
+                self.steps(number, group);
+                missing
+            }
+            None => {
+                self.steps(number, group);
+                &group.missing
+            }
+        };
+        for missing in missing {
+            self.line(3, &format!("Missing: {missing}"));
+        }
+    }
+
+    fn steps(&mut self, number: usize, group: &Group) {
         for (at, step) in group.steps.iter().enumerate() {
             let reaches = step.reaches();
             self.line(3, &format!("{number}.{} [{reaches}] {}", at + 1, step.action));
@@ -71,9 +108,22 @@ impl Page<'_> {
                 }
             }
         }
-        for missing in &group.missing {
-            self.line(3, &format!("Missing: {}: {}; {}", missing.lack, list(&missing.items), missing.lack.hint()));
+    }
+
+    fn effects(&mut self, number: usize, effects: &[Effect]) {
+        for (at, Effect { reaches, act }) in effects.iter().enumerate() {
+            self.line(3, &format!("{number}.{} [{reaches}] {act}", at + 1));
         }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.lack, list(&self.items))?;
+        if !self.what.is_empty() {
+            write!(f, " ({})", self.what.join(", "))?;
+        }
+        write!(f, "; {}", self.lack.hint())
     }
 }
 
@@ -97,6 +147,7 @@ impl fmt::Display for PlannedItem {
                 (ItemStatus::NeverRotated, Some(due)) => write!(f, "never rotated, due since {}", day(due))?,
                 (status, Some(due)) => write!(f, "{} since {}", status.as_str(), day(due))?,
             },
+            Reason::Asked => f.write_str("asked for")?,
             Reason::Stale => f.write_str("holds an old value of what it is made from")?,
             Reason::MadeFrom(source) => write!(f, "made from {source}, which changes")?,
             Reason::SourceOf(derived) => write!(f, "{derived} is made from it and changes only with it")?,

@@ -9,7 +9,7 @@ use petgraph::algo::kosaraju_scc;
 use petgraph::graph::DiGraph;
 use petgraph::unionfind::UnionFind;
 
-use super::Reason;
+use super::{Reason, Wanted};
 
 /// Secrets that change together.
 pub(super) struct Component<'a> {
@@ -35,7 +35,7 @@ type Urgency<'a> = (ItemStatus, Option<Time>, &'a ItemId);
 impl Member<'_> {
     /// Whether it is due itself, rather than pulled in.
     fn is_due(&self) -> bool {
-        matches!(self.reason, Reason::Due | Reason::Stale)
+        matches!(self.reason, Reason::Due | Reason::Asked | Reason::Stale)
     }
 
     fn status(&self) -> ItemStatus {
@@ -105,7 +105,12 @@ impl<'a> Secrets<'a> {
         Self { items, sources, derivatives, stale }
     }
 
-    fn due(&self, at: usize, due_soon: bool) -> Option<Reason> {
+    fn due(&self, at: usize, wanted: Wanted<'_>) -> Option<Reason> {
+        let due_soon = match wanted {
+            Wanted::Items(items) => return items.contains(&self.items[at].id).then_some(Reason::Asked),
+            Wanted::Due => false,
+            Wanted::DueSoon => true,
+        };
         match self.items[at].status {
             ItemStatus::Compromised | ItemStatus::Overdue | ItemStatus::NeverRotated | ItemStatus::EventDue => {
                 Some(Reason::Due)
@@ -117,16 +122,17 @@ impl<'a> Secrets<'a> {
 
     /// Whether building it anew would give the value that it has, unless a source changes.
     fn needs_source(&self, at: usize, reason: &Reason) -> bool {
-        matches!(reason, Reason::Due | Reason::SourceOf(_)) && !self.stale[at]
+        matches!(reason, Reason::Due | Reason::Asked | Reason::SourceOf(_)) && !self.stale[at]
     }
 
     /// Why each secret changes. The set does not hang on the order of the report: what leaked takes along all that it is
     /// made from, then what is due its sources, then all of them what is made from them.
-    fn reasons(&self, due_soon: bool) -> Vec<Option<Reason>> {
-        let mut reasons: Vec<Option<Reason>> = (0..self.items.len()).map(|at| self.due(at, due_soon)).collect();
+    fn reasons(&self, wanted: Wanted<'_>) -> Vec<Option<Reason>> {
+        let mut reasons: Vec<Option<Reason>> = (0..self.items.len()).map(|at| self.due(at, wanted)).collect();
         let id = |at: usize| self.items[at].id.clone();
 
-        let mut leaked: Vec<bool> = self.items.iter().map(|item| item.status == ItemStatus::Compromised).collect();
+        let is_leaked = |at: usize| self.items[at].status == ItemStatus::Compromised && reasons[at].is_some();
+        let mut leaked: Vec<bool> = (0..self.items.len()).map(is_leaked).collect();
         let mut queue: VecDeque<usize> = (0..leaked.len()).filter(|at| leaked[*at]).collect();
         while let Some(at) = queue.pop_front() {
             for source in self.sources[at].iter().copied().filter(|source| !leaked[*source]).collect::<Vec<_>>() {
@@ -165,9 +171,9 @@ fn spread(
 }
 
 /// The secrets that change, grouped and in order.
-pub(super) fn components(report: &Report, due_soon: bool) -> Vec<Component<'_>> {
+pub(super) fn components<'a>(report: &'a Report, wanted: Wanted<'_>) -> Vec<Component<'a>> {
     let secrets = Secrets::new(report);
-    let reasons = secrets.reasons(due_soon);
+    let reasons = secrets.reasons(wanted);
     let planned_sources = |at: usize| secrets.sources[at].iter().copied().filter(|source| reasons[*source].is_some());
     let planned: Vec<usize> = (0..reasons.len()).filter(|at| reasons[*at].is_some()).collect();
 

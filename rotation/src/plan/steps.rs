@@ -23,6 +23,8 @@ fn planned(member: Member<'_>) -> PlannedItem {
     let Member { item, reason, .. } = member;
     PlannedItem {
         id: item.id.clone(),
+        key: item.key.clone(),
+        aliases: item.aliases.clone(),
         environment: item.environment.clone(),
         status: item.status,
         reason,
@@ -150,5 +152,5 @@ fn missing(component: &Component<'_>) -> Vec<Missing> {
     ];
     let cycles = component.cycles.iter().map(|cycle| (Lack::Order, cycle.clone()));
     let all = cycles.chain(lacks).filter(|(_, items)| !items.is_empty());
-    all.map(|(lack, items)| Missing { lack, items }).collect()
+    all.map(|(lack, items)| Missing { lack, items, what: Vec::new() }).collect()
 }

@@ -13,12 +13,12 @@ mod order;
 mod places;
 mod size;
 
-fn time(day: &str) -> Time {
+pub(super) fn time(day: &str) -> Time {
     format!("{day}T00:00:00Z").parse().expect("a day")
 }
 
 /// A report of some items, without findings.
-fn report(mut items: Vec<ItemReport>) -> Report {
+pub(super) fn report(mut items: Vec<ItemReport>) -> Report {
     items.sort_by(|a, b| a.id.cmp(&b.id));
     Report {
         schema: SCHEMA,
@@ -60,15 +60,15 @@ fn item(id: &str, status: ItemStatus) -> ItemReport {
     }
 }
 
-fn overdue(id: &str) -> ItemReport {
+pub(super) fn overdue(id: &str) -> ItemReport {
     item(id, ItemStatus::Overdue)
 }
 
-fn fresh(id: &str) -> ItemReport {
+pub(super) fn fresh(id: &str) -> ItemReport {
     item(id, ItemStatus::Ok)
 }
 
-trait Build {
+pub(super) trait Build {
     fn made_from(self, sources: &[&str]) -> Self;
     fn set_by(self, day: &str) -> Self;
     fn copy(self, place: &str, kind: CopyKind, value: Shape) -> Self;

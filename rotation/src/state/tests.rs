@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Answer, Answers, Doubt, Event, Probe, Recovery, State, next, recover};
+use super::{Answer, Answers, Course, Doubt, Event, Probe, Recovery, State, next, next_in, recover, recover_group};
+use crate::issuers::Overlap;
+use crate::job::Mode;
 use Answer::{Rejected, Unknown, Works};
 
 const FORWARD: [State; 10] = [
@@ -119,22 +121,41 @@ proptest! {
     }
 }
 
+/// Every course.
+fn courses() -> impl Iterator<Item = Course> {
+    [Mode::Orderly, Mode::Emergency]
+        .into_iter()
+        .flat_map(|mode| [Overlap::Both, Overlap::One].map(|overlap| Course { mode, overlap }))
+}
+
+/// The states that a course has.
+fn states(course: Course) -> impl Iterator<Item = State> {
+    let away = match course.mode {
+        Mode::Orderly => &[State::CutOff][..],
+        Mode::Emergency => &[State::Restoring, State::Reloading, State::Withdrawing],
+    };
+    State::ALL.into_iter().filter(move |state| !away.contains(state))
+}
+
 #[test]
 fn recovery_keeps_to_what_is_proven_to_work() {
-    for state in State::ALL {
+    for (course, state) in courses().flat_map(|course| states(course).map(move |state| (course, state))) {
         for probe in probes() {
-            let decision = recover(state, probe);
-            let case = format!("{state} {probe:?} {decision:?}");
+            let decision = recover(course, state, probe);
+            let case = format!("{course:?} {state} {probe:?} {decision:?}");
             match decision {
                 Recovery::Nothing => assert!(state.is_final(), "{case}"),
                 Recovery::Ask(_) => assert!(!state.is_final(), "{case}"),
                 Recovery::Back => {
-                    assert_eq!(probe.issuer.old, Works, "{case}");
-                    assert!(next(state, Event::Failed).is_ok_and(is_on_the_way_back), "{case}");
+                    let set_back = course.overlap == Overlap::One && probe.issuer.new == Works;
+                    assert!(probe.issuer.old == Works || course.mode == Mode::Emergency || set_back, "{case}");
+                    let back = next_in(course.mode, state, Event::Failed);
+                    assert!(back.is_ok_and(is_on_the_way_back), "{case}");
                 }
                 Recovery::Forward => {
-                    assert!(probe.issuer.old == Works || probe.issuer.new == Works, "{case}");
-                    assert!(next(state, Event::Done).is_ok(), "{case}");
+                    let is_cut_off = course.mode == Mode::Emergency && state < State::Set;
+                    assert!(probe.issuer.old == Works || probe.issuer.new == Works || is_cut_off, "{case}");
+                    assert!(next_in(course.mode, state, Event::Done).is_ok(), "{case}");
                     if state >= State::Soaked {
                         assert_eq!(probe.issuer.new, Works, "{case}");
                         assert_eq!((probe.store.old, probe.store.new), (Rejected, Works), "{case}");
@@ -153,14 +174,56 @@ fn a_missing_answer_never_turns_a_decision_round() {
             Unknown;
         hidden
     };
-    for state in State::ALL {
+    for (course, state) in courses().flat_map(|course| states(course).map(move |state| (course, state))) {
         for probe in probes() {
             for which in 0..4 {
-                let (known, unknown) = (recover(state, probe), recover(state, hide(probe, which)));
-                assert!(unknown == known || matches!(unknown, Recovery::Ask(_)), "{state} {probe:?} {which}");
+                let (known, unknown) = (recover(course, state, probe), recover(course, state, hide(probe, which)));
+                assert!(unknown == known || matches!(unknown, Recovery::Ask(_)), "{course:?} {state} {probe:?} {which}");
             }
         }
     }
+}
+
+#[test]
+fn an_emergency_goes_forward_only_once_the_old_value_may_be_revoked() {
+    let emergency = |state, event| next_in(Mode::Emergency, state, event);
+    let mut state = State::Planned;
+    let mut seen = vec![state];
+    while !state.is_final() {
+        if state >= State::CutOff {
+            assert_eq!(emergency(state, Event::Failed), Ok(state));
+        }
+        state = emergency(state, Event::Done).expect("a step");
+        seen.push(state);
+    }
+    assert_eq!(seen, State::ALL[..11]);
+    assert_eq!(emergency(State::Planned, Event::Failed), Ok(State::Discarding));
+    assert_eq!(emergency(State::Sealed, Event::Failed), Ok(State::Unstaging));
+    assert!(next(State::CutOff, Event::Done).is_err(), "an orderly rotation is never cut off");
+    assert!(emergency(State::Restoring, Event::Undone).is_err());
+}
+
+#[test]
+fn a_group_goes_back_only_where_all_of_it_can() {
+    let decide = |state, members: &[(Overlap, (Answer, Answer))], store| {
+        let members: Vec<_> = members.iter().map(|(overlap, issuer)| (*overlap, probe(*issuer, store))).collect();
+        recover_group(Mode::Orderly, state, &members)
+    };
+    let (before, after, both) = ((Works, Rejected), (Rejected, Works), (Works, Works));
+    let (two, one) = (Overlap::Both, Overlap::One);
+    for (state, members, decision) in [
+        (State::Staged, [(two, before), (one, after)], Recovery::Forward),
+        (State::Set, [(two, before), (one, after)], Recovery::Back),
+        (State::Set, [(two, before), (two, both)], Recovery::Back),
+        (State::Set, [(two, before), (two, after)], Recovery::Ask(Doubt::OldRejected)),
+        (State::Set, [(two, (Works, Unknown)), (two, both)], Recovery::Ask(Doubt::IssuerUnknown)),
+        (State::Restoring, [(two, both), (one, after)], Recovery::Back),
+        (State::Unstaging, [(two, before), (one, after)], Recovery::Ask(Doubt::OldRejected)),
+    ] {
+        assert_eq!(decide(state, &members, before), decision, "{state} {members:?}");
+    }
+    assert_eq!(recover_group(Mode::Orderly, State::Aborted, &[]), Recovery::Nothing);
+    assert_eq!(recover_group(Mode::Orderly, State::Soaked, &[]), Recovery::Forward);
 }
 
 #[test]
@@ -198,7 +261,7 @@ fn recovery_decides_as_a_careful_person_would() {
         (State::Loaded, (Unknown, Works), after, ask(Doubt::IssuerUnknown)),
         (State::Soaked, both, (Unknown, Works), ask(Doubt::StoreUnknown)),
     ] {
-        assert_eq!(recover(state, probe(issuer, store)), decision, "{state} {issuer:?} {store:?}");
+        assert_eq!(recover(Course::USUAL, state, probe(issuer, store)), decision, "{state} {issuer:?} {store:?}");
     }
 }
 

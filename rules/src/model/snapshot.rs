@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Declaration, Environment, Fingerprint, Gap, Key, Leak, Location, Place, Searched, SecretCopy, Time};
+use super::{Declaration, Environment, Fingerprint, Gap, Key, Leak, Location, Place, Searched, SecretCopy, Time, UnfinishedRun};
 use crate::correlate::Correlation;
 
 /// Everything that a scan saw, as of one instant: the only input of the rules beside the policy.
@@ -39,6 +39,8 @@ pub struct Facts {
     pub searched: Option<Searched>,
     /// What the trails say together; `None` where none was read.
     pub correlation: Option<Correlation>,
+    /// The rotations that Keytrail began and that have not ended.
+    pub unfinished: Vec<UnfinishedRun>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
 }
@@ -60,6 +62,7 @@ impl Facts {
             (Some(_), None) => {}
         }
         self.correlation = self.correlation.take().or(other.correlation);
+        self.unfinished.extend(other.unfinished);
         self.gaps.extend(other.gaps);
     }
 }

@@ -132,6 +132,22 @@ const TAIL: &str = r#"# generated = [".env.local"]      # files that are generat
 # derived_from = []
 # known_as = ["postgres:role/app"]  # what trails call it beside
 # readers = ["approle/ci-*"]        # who may read it
+# consumers = ["kubernetes:shop/deployment/api"]   # who loads it; [] says that nothing does
+# issuer = { kind = "generate" }    # who makes its values: with this, `keytrail scan --fix` rotates it when it is due
+# verify = [{ http = "http://127.0.0.1:8000/health", status = 200 }]   # what shows that consumers get on
+# grace = "24h"                     # how long the old value stays valid after all of them loaded the new one
+
+# [rotation]                        # when secrets are rotated, and by whose leave
+# require_approval = ["production"] # --approved-by NAME
+# windows = ["Sat 02:00-06:00"]     # UTC, or with an offset: "Sat 02:00-06:00 +02:00"
+# after_staging = true              # the same secret of the other environments first
+# record = { notes = "docs/rotations.md" }
+
+# [[workload]]                      # how a consumer is made to load a value, where its name does not say it
+# consumer = "pgbouncer:main"
+
+# [[notify]]                        # who is told how rotations end
+# kind = "slack"
 
 # [[trail]]                         # every change leaves a trace in three: the store, who loads the value, and the ledger
 # name = "api"

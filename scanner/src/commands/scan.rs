@@ -10,27 +10,27 @@ use keytrail_rules::model::Location;
 use keytrail_rules::report::Report;
 
 use super::output::{Outputs, options};
-use super::{Status, collect, incidents, print};
+use super::{Status, collect, fix, incidents, print};
 use crate::cli::{Cli, ScanArgs};
 use crate::error::Error;
 use crate::repository;
 
 pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
-    if args.fix && !args.dry_run {
-        return Err(Error::usage(
-            "this version plans rotations, and does not carry them out",
-            "add --dry-run to print the plan",
-        ));
-    }
+    fix::check(args)?;
     incidents::check(args)?;
     let outputs = Outputs::new(&args.report, cli.color)?;
     let facets: BTreeSet<Facet> = match args.only.as_slice() {
         [] => Facet::ALL.into(),
         parts => parts.iter().map(|part| (*part).into()).collect(),
     };
-    let (snapshot, config) = collect(cli, &args.source, &facets)?;
+    let (snapshot, config, changed) = if args.fix && !args.dry_run {
+        fix::run(cli, args, &facets)?
+    } else {
+        let (snapshot, config) = collect(cli, &fix::source(args), &facets)?;
+        (snapshot, config, Status::Clean)
+    };
     let mut report = evaluate(&snapshot, &config.policy, &facets);
-    let mut status = outputs.judge(&mut report);
+    let mut status = outputs.judge(&mut report).worse(changed);
     if args.file_incidents && !incidents::run(args, &config, &report, &facets)? && status == Status::Clean {
         status = Status::Incomplete;
     }
@@ -43,8 +43,8 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
     // A program that reads the report must not find the plan behind it.
     let is_piped = outputs.is_piped();
     outputs.write(&report, &context)?;
-    if args.fix {
-        let plan = keytrail_rotation::plan::Plan::new(&report).render();
+    if args.fix && args.dry_run {
+        let plan = fix::preview(args, &config, &report)?;
         if is_piped {
             // Nobody is left to be told if standard error is gone.
             let _ = std::io::stderr().write_all(plan.as_bytes());

@@ -51,7 +51,7 @@ pub(super) fn run(cli: &Cli, args: &TraceArgs) -> Result<Status, Error> {
 
 /// The secrets that a text on the command line means: by id, by key in every environment, or by a place that holds them
 /// or that trails know them by.
-fn find(inventory: &Inventory, text: &str) -> Result<BTreeSet<ItemId>, Error> {
+pub(super) fn find(inventory: &Inventory, text: &str) -> Result<BTreeSet<ItemId>, Error> {
     let means: [&dyn Fn(&Item) -> bool; 3] =
         [&|item| has_id(item, text), &|item| has_key(item, text), &|item| has_place(item, text)];
     let found = means.iter().find_map(|means| {

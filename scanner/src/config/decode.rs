@@ -2,6 +2,8 @@
 //!
 //! The keys that a table may have are the ones that are asked for; [`Table::finish`] refuses the rest.
 
+mod free;
+
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 
@@ -10,6 +12,8 @@ use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
 use super::error::Mistake;
+
+pub(super) use free::Free;
 
 /// Collects the mistakes of a document.
 #[derive(Debug, Default)]
@@ -155,6 +159,11 @@ impl<'d> Table<'d> {
         }
         self.wrong_type(key, value, "true or false", "true");
         None
+    }
+
+    /// Whether a key is there, and is `true` or `false`.
+    pub(super) fn is_flag(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Boolean(_)))
     }
 
     /// An integer within a range.

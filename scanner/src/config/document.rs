@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use globset::Glob;
+use keytrail_rotation::plan::Recipes;
 use keytrail_rules::cadence::{Cadence, Period};
 use keytrail_rules::checks::RULES;
 use keytrail_rules::model::{Class, Declaration, Environment, Key, Location, Origin, Place, Time};
@@ -15,9 +16,10 @@ use keytrail_rules::value::url_password;
 use toml::de::DeTable;
 use toml::value::{Datetime, Offset};
 
+use super::auth::store_auth;
 use super::decode::{Log, Table, Text};
-use super::error::{ConfigErrors, Mistake, is_variable_name};
-use super::{Config, InventoryConfig, StateConfig, StoreAuth, StoreConfig, incidents, leaks, trails};
+use super::error::{ConfigErrors, Mistake};
+use super::{Config, InventoryConfig, StateConfig, StoreConfig, incidents, leaks, trails};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -26,7 +28,7 @@ const CLASSES: [Class; 3] = [Class::Plain, Class::Secret, Class::RotationRequire
 const CADENCE: &str = r#""90 days""#;
 const CADENCES: &str =
     r#"write "90 days", "quarterly", "P3M", "on password change", "on compromise/expiry" or "never (static)""#;
-const PLACES: &str = "write source:path#key, as vault:secret/app#password or env-file:deploy/.env#API_KEY";
+pub(super) const PLACES: &str = "write source:path#key, as vault:secret/app#password or env-file:deploy/.env#API_KEY";
 
 const KNOWN_AS: &str = "write source:path, as trails call it: postgres:role/app, auth0:client/abc";
 
@@ -131,6 +133,9 @@ impl Document<'_> {
         let leaks = top.table("leaks", "[leaks]", "write [leaks] on a line of its own");
         let incidents = top.tables("incident", "[[incident]]");
         let state = top.table("state", "[state]", "write [state] on a line of its own");
+        let rotation = top.table("rotation", "[rotation]", "write [rotation] on a line of its own");
+        let workloads = top.tables("workload", "[[workload]]");
+        let notifiers = top.tables("notify", "[[notify]]");
         top.finish(&[]);
 
         let mut policy = policy.map(|table| self.policy(table)).unwrap_or_default();
@@ -144,15 +149,20 @@ impl Document<'_> {
             root: self.root,
             is_shared: state.url.is_some(),
         };
+        let mut recipes = Recipes { workloads: self.workloads(workloads), ..Recipes::default() };
+        let declarations = secrets.into_iter().map(|table| self.secret(table, &mut recipes)).collect();
         Config {
             incidents: incidents::read(incidents, &around),
             inventory: inventory.map(|table| self.inventory(table)).unwrap_or_default(),
             stores: self.stores(stores),
             trails: trails::read(self, trails),
-            declarations: secrets.into_iter().map(|table| self.secret(table)).collect(),
+            declarations,
             policy,
             leaks,
             state,
+            rotation: rotation.map(|table| self.rotation(table)).unwrap_or_default(),
+            recipes,
+            notifiers: self.notifiers(notifiers),
         }
     }
 
@@ -251,7 +261,7 @@ impl Document<'_> {
         }
     }
 
-    fn secret(&self, mut table: Table<'_>) -> Declaration {
+    fn secret(&self, mut table: Table<'_>, recipes: &mut Recipes) -> Declaration {
         let location = self.location(&table.key_span("key"));
         let label = owned(table.required_text("key", r#""STRIPE_API_KEY""#));
         let mut secret = Declaration::new(&label, Origin::Config, Some(location));
@@ -278,7 +288,9 @@ impl Document<'_> {
         secret.known_as =
             names.iter().filter_map(|text| text.parse(Place::parse, "this is no place", KNOWN_AS)).collect();
         secret.readers = strings(table.texts("readers", r#"["approle/ci-*"]"#));
-        table.finish(&["issuer", "verify", "grace"]);
+        let recipe = self.recipe(&mut table, &secret);
+        recipes.secrets.entry(Key::new(&secret.label)).or_default().push(recipe);
+        table.finish(&[]);
         secret
     }
 
@@ -352,62 +364,6 @@ fn state_config(mut table: Table<'_>) -> StateConfig {
     let fingerprint_key = table.text("fingerprint_key", r#"".keytrail/fingerprint.key""#).map(path);
     table.finish(&[]);
     StateConfig { url: url.map(own), fingerprint_key }
-}
-
-fn store_auth(mut table: Table<'_>) -> StoreAuth {
-    let method = table.required_text("method", r#""token""#);
-    let auth = match method.as_ref().map(|method| method.value) {
-        Some("token") => {
-            let (env, file) = credential(&mut table, "token", "token_env", "token_file", "VAULT_TOKEN");
-            env.map(StoreAuth::TokenEnv).or(file.map(StoreAuth::TokenFile)).unwrap_or_default()
-        }
-        Some("approle") => {
-            let mount = table.text("mount", r#""approle""#).map_or_else(|| "approle".to_owned(), own);
-            let role_id = owned(table.required_text("role_id", r#""9f2c…""#));
-            let (secret_id_env, secret_id_file) =
-                credential(&mut table, "secret_id", "secret_id_env", "secret_id_file", "VAULT_SECRET_ID");
-            StoreAuth::AppRole { mount, role_id, secret_id_env, secret_id_file }
-        }
-        _ => {
-            if let Some(method) = &method {
-                method.unknown("way to log in", &["approle", "token"]);
-            }
-            // Which other keys are right hangs on the method.
-            return StoreAuth::Ambient;
-        }
-    };
-    table.finish(&[]);
-    auth
-}
-
-/// The place of a credential: an environment variable or a file, one of the two. The credential itself is refused.
-fn credential(
-    table: &mut Table<'_>,
-    literal: &'static str,
-    env_key: &'static str,
-    file_key: &'static str,
-    variable: &'static str,
-) -> (Option<String>, Option<PathBuf>) {
-    let advice = format!("write {env_key} = \"{variable}\" or {file_key} = \"PATH\"");
-    table.forbid(
-        literal,
-        "a credential in the config is a leak: the file is committed, copied and shown",
-        &format!("{advice}, and rotate the credential if this file was ever shared"),
-    );
-    if table.has(env_key) && table.has(file_key) {
-        table.refuse_key(file_key, format!("`{env_key}` names the credential already"), "keep one of the two");
-    } else if !table.has(env_key) && !table.has(file_key) && !table.has(literal) {
-        table.miss(format!("the login names no {}", literal.replace('_', " ")), &advice);
-    }
-    let env = table.text(env_key, &format!("\"{variable}\"")).inspect(|text| {
-        text.parse(
-            |name| is_variable_name(name).then_some(()),
-            "this is not the name of an environment variable",
-            &format!("{advice}; the credential itself does not belong here"),
-        );
-    });
-    let file = table.text(file_key, r#""/run/secrets/vault""#);
-    (env.map(own), file.map(path))
 }
 
 fn check_address(address: &Text<'_>) {

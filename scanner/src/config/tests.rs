@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use keytrail_rules::cadence::{Cadence, Period};
-use keytrail_rules::model::{Class, Environment, Location, Origin, Proof, Role, Severity};
+use keytrail_rules::model::{Class, Environment, Key, Location, Origin, Proof, Role, Severity};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use toml::de::{DeTable, DeValue};
 
 use super::decode::Log;
 use super::document::{Names, read, read_logged};
-use super::{Config, ConfigErrors, StoreAuth};
+use super::{Approval, Config, ConfigErrors, StoreAuth};
 
 /// The names that the fixtures use, whatever this build has.
 fn names() -> Names {
@@ -125,12 +125,12 @@ fn every_key_means_what_it_says() {
     assert_eq!((late.rule.as_str(), late.secret.as_deref()), ("overdue-rotation", Some("LEGACY_KEY")));
     assert_eq!(late.reason, "the vendor ends the service in March");
     assert_eq!(late.expires.to_rfc3339(), "2027-04-01T00:00:00+00:00", "a date holds to the end of its day");
-    assert_eq!((late.location.line, owner.location.line), (60, 66));
+    assert_eq!((late.location.line, owner.location.line), (66, 72));
     assert_eq!(owner.rule, "no-owner", "a code stands for its rule");
     assert_eq!(owner.expires.to_rfc3339(), "2027-01-01T08:30:00+00:00");
 
     let [issues, pager, slack, hook] = config.incidents.as_slice() else { panic!("four receivers") };
-    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 120));
+    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 126));
     assert_eq!((issues.estate.as_deref(), issues.repository.as_deref()), (Some("shop"), Some("example/shop")));
     assert_eq!((issues.severity, issues.timeout), (Severity::Medium, Duration::from_secs(10)));
     assert_eq!(issues.rules, ["overdue-rotation", "no-owner"], "a code stands for its rule");
@@ -142,6 +142,28 @@ fn every_key_means_what_it_says() {
     assert_eq!(slack.url_env.as_deref(), Some("SLACK_WEBHOOK_URL"));
     assert_eq!(hook.url.as_deref(), Some("https://hooks.example.com/keytrail"));
     assert_eq!(hook.signing_key_env.as_deref(), Some("KEYTRAIL_SIGNING_KEY"));
+
+    let key = Key::new("SHOP_AUTH_CLIENT_SECRET");
+    let [recipe] = config.recipes.secrets[&key].as_slice() else { panic!("one recipe") };
+    let (kind, issuer) = recipe.issuer.as_ref().expect("an issuer");
+    assert_eq!((kind.as_str(), &issuer.0["format"], issuer.0.get("kind")), ("generate", &json!("urlsafe64"), None));
+    assert_eq!(recipe.verify[0].0["status"], json!(200));
+    assert_eq!(recipe.grace, Some(Duration::from_secs(86_400)));
+    assert_eq!(recipe.template.as_deref(), Some("{AUTH_ROOT_SECRET}:shop"));
+    assert_eq!(recipe.parts[0].0, "user");
+    assert_eq!((recipe.copies.len(), recipe.has_no_consumers, recipe.approval), (2, false, Some(true)));
+    let [workload] = config.recipes.workloads.as_slice() else { panic!("one workload") };
+    assert_eq!((workload.consumer.as_str(), workload.kind.as_str()), ("web:shop-core", "command"));
+    assert_eq!(workload.settings.0.len(), 2);
+    let [notify] = config.notifiers.as_slice() else { panic!("one receiver") };
+    assert_eq!((notify.kind.as_str(), &notify.settings.0["url"]), ("webhook", &json!({ "env": "ROTATIONS_WEBHOOK" })));
+    let rotation = &config.rotation;
+    assert_eq!(rotation.approval, Approval::Environments(vec![Environment::new("production")]));
+    assert_eq!((rotation.approvers.as_slice(), rotation.windows.len()), (&["ana".to_owned(), "ben".to_owned()][..], 2));
+    assert_eq!((rotation.at_once, rotation.lease, rotation.after_staging), (8, Duration::from_secs(90), true));
+    assert_eq!(rotation.key_file.as_deref(), Some(Path::new("/etc/keytrail/seal.key")));
+    assert_eq!((rotation.requester.as_deref(), rotation.runbook), (Some("platform"), true));
+    assert_eq!(rotation.notes.as_deref(), Some(Path::new("docs/rotations.md")));
 
     assert_eq!(config.state.url.as_deref(), Some("postgres://keytrail@db.example.com/keytrail"));
     assert_eq!(config.state.fingerprint_key.as_deref(), Some(Path::new("/etc/keytrail/fingerprint.key")));
@@ -207,7 +229,7 @@ fn the_config_is_looked_for_in_the_root() {
     1 | [polcy]
       |  ^^^^^
       |
-      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `incident`, `state`
+      = help: did you mean `policy`? the keys of keytrail.toml are `inventory`, `store`, `trail`, `secret`, `policy`, `exception`, `leaks`, `incident`, `state`, `rotation`, `workload`, `notify`
     ");
 }
 
@@ -345,12 +367,13 @@ fn the_json_schema_has_the_keys_of_the_decoder() {
         published.entry(header.to_owned()).or_insert_with(BTreeSet::new).extend(properties.keys().cloned());
     };
     add("", &schema);
-    for table in ["inventory", "policy", "leaks", "state"] {
+    for table in ["inventory", "policy", "leaks", "state", "rotation"] {
         add(&format!("[{table}]"), &schema["properties"][table]);
     }
     for table in ["store", "trail", "secret", "exception", "incident"] {
         add(&format!("[[{table}]]"), &schema["properties"][table]["items"]);
     }
+    add("record", &schema["properties"]["rotation"]["properties"]["record"]);
     add("canary", &schema["properties"]["trail"]["items"]["properties"]["canary"]);
     add("[[leaks.accept]]", &schema["properties"]["leaks"]["properties"]["accept"]["items"]);
     for way in schema["properties"]["store"]["items"]["properties"]["auth"]["oneOf"].as_array().expect("ways") {

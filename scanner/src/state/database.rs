@@ -18,11 +18,12 @@ use crate::config::StateConfig;
 const MIGRATIONS_TABLE: &str = "keytrail_migrations";
 
 /// The steps of the schema, oldest first: one line each. A step that was released never changes.
-const MIGRATIONS: &[(&str, &str)] = &[
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("sightings", include_str!("migrations/0001_sightings.sql")),
     ("searched", include_str!("migrations/0002_searched.sql")),
     ("verdicts", include_str!("migrations/0003_verdicts.sql")),
     ("incidents", include_str!("migrations/0004_incidents.sql")),
+    ("rotations", keytrail_rotation::journal::sql::SCHEMA),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
@@ -162,6 +163,14 @@ impl Database {
 
     async fn run(&self, connection: &mut AnyConnection, sql: String) -> Result<(), StateError> {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.map(drop).map_err(|error| self.error(&error))
+    }
+
+    /// Bounds how long PostgreSQL waits for a lock. SQLite is told when it is connected to.
+    pub(super) async fn guard_waiting(&self, connection: &mut AnyConnection, limits: Limits) -> Result<(), StateError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.run(connection, format!("SET lock_timeout = {}", limits.busy.as_millis())).await,
+        }
     }
 
     /// Switches an SQLite file to a write-ahead log, which lets others read while one writes. SQLite does not wait for

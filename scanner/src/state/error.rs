@@ -21,6 +21,15 @@ pub enum StateError {
     /// The file of the fingerprint key does not hold one.
     #[error("{0} is not 64 hexadecimal digits")]
     NotAKey(String),
+    /// What should hold the key of the seal does not.
+    #[error("{0} is neither 64 hexadecimal digits nor the base64 of 32 bytes")]
+    NotASealKey(String),
+    /// The file of the ledger's key does not hold one.
+    #[error("{0} is no Ed25519 key in PEM")]
+    NotALedgerKey(PathBuf),
+    /// The journal of rotations cannot be used.
+    #[error("{0}")]
+    Rotation(String),
     /// The URL of the state is not understood.
     #[error("the URL of the state is not understood: {0}")]
     Url(&'static str),
@@ -81,6 +90,13 @@ impl StateError {
             Self::OtherOwner(_) => "run Keytrail as that user, or set [state] in keytrail.toml to another place".into(),
             Self::NotPlain(path, _) => format!("look at {}, and remove it if nobody needs it", path.display()),
             Self::NotAKey(_) => "put the key back from a backup; without it, ages count from the next scan".into(),
+            Self::NotASealKey(_) => {
+                "put the key back from a backup; without it, rotations under way cannot be ended".into()
+            }
+            Self::NotALedgerKey(path) => {
+                format!("put the key back from a backup, or move {} away: a new one is made", path.display())
+            }
+            Self::Rotation(_) => "nothing was written".into(),
             Self::Url(_) => "write postgres://user@host/database or sqlite:PATH".into(),
             Self::Newer { .. } => "update Keytrail, or set [state] url to another database".into(),
             Self::Foreign(_) => "set [state] url to a database that nobody else uses".into(),

@@ -288,16 +288,24 @@ async fn a_folder_that_may_not_be_written_is_an_error() {
     assert!(matches!(refused, StateError::File { .. }), "{refused}");
 }
 
+/// Undoes the steps of the schema from a number on.
+fn older_than(step: usize) -> String {
+    let tables = database::MIGRATIONS[step - 1..].iter().flat_map(|(_, sql)| sql.split("CREATE TABLE ").skip(1));
+    let drops = tables.map(|table| format!("DROP TABLE {};", table.split(' ').next().unwrap_or_default()));
+    drops.collect::<String>() + &format!("DELETE FROM keytrail_migrations WHERE version >= {step}")
+}
+
 #[tokio::test]
 async fn a_reader_of_an_older_schema_finds_no_verdicts() {
     let root = root();
     let state = writable(root.path()).await;
-    let older = "DROP TABLE keytrail_verdicts; DROP TABLE keytrail_incidents; DELETE FROM keytrail_migrations WHERE version >= 3";
-    state.connection.lock().await.execute(older).await.unwrap();
+    state.connection.lock().await.execute(sqlx::AssertSqlSafe(older_than(3))).await.unwrap();
     state.record("key", Time::default(), &seen(1)).await.unwrap();
     state.close().await.unwrap();
     let reader = open(root.path(), Mode::ReadOnly).await.unwrap().expect("a state");
     assert_eq!(reader.verdicts(Time::default()).await.unwrap(), BTreeMap::new());
+    assert_eq!(reader.unfinished_rotations().await.unwrap(), []);
+    assert_eq!(reader.rotation_ledger().await.unwrap().rows, []);
     assert_eq!(reader.sightings("key").await.unwrap().len(), 1);
     reader.close().await.unwrap();
     let state = writable(root.path()).await;

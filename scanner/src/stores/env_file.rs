@@ -3,6 +3,14 @@
 //!
 //! `paths` of the `[[store]]` are paths or patterns, absolute or relative to the scanned folder; `environment` is that of
 //! all of them. A place in the store is `NAME:PATH#KEY`. Such a file remembers nothing: ages count from what scans saw.
+//! How they are written says `write`.
+
+#[cfg(unix)]
+mod obstacles;
+#[cfg(unix)]
+mod replace;
+#[cfg(unix)]
+mod write;
 
 use futures::FutureExt;
 use keytrail_rules::model::{Facts, Gap, Place, ScopeEntry, SecretCopy};
@@ -17,6 +25,10 @@ pub static KIND: StoreKind = StoreKind {
     name: "env-file",
     requires: &["paths"],
     read: |config, reader| std::future::ready(read(config, reader)).boxed(),
+    #[cfg(unix)]
+    open_for_writing: Some(write::open),
+    #[cfg(not(unix))]
+    open_for_writing: None,
 };
 
 fn read(config: &StoreConfig, reader: &Reader<'_>) -> Facts {

@@ -30,6 +30,7 @@ mod mounts;
 mod session;
 mod values;
 mod walk;
+mod write;
 
 use std::sync::atomic::AtomicUsize;
 
@@ -52,13 +53,14 @@ pub static KIND: StoreKind = StoreKind {
     name: "vault",
     requires: &[],
     read: |config, reader| {
-        async move {
-            let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-            read(config, reader, &env).await
-        }
-        .boxed()
+        async move { read(config, reader, &environment).await }.boxed()
     },
+    open_for_writing: Some(write::open),
 };
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
 
 async fn read(config: &StoreConfig, reader: &Reader<'_>, env: Env<'_>) -> Facts {
     let mut found = Found::default();

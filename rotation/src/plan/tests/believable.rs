@@ -99,7 +99,7 @@ fn a_database_password_with_its_url_in_two_environments() {
     let report = keytrail_rules::evaluate(&snapshot, &Policy::default(), &Facet::ALL.into_iter().collect());
     insta::assert_snapshot!(Plan::new(&report).render(), @r#"
     Rotation plan as of 2026-11-21: 5 secrets in 3 groups.
-    This version of Keytrail changes nothing by itself: the steps are for you, in order.
+    What Keytrail is not told enough for is for you, step by step, in order.
     Commands act on the Vault, cluster and repository that your shell points to: check that first.
     Give a value on standard input, without a line end, and never as an argument.
     An issuer that honours one value at a time needs two roles or users in turns, or a maintenance window.
@@ -122,7 +122,7 @@ fn a_database_password_with_its_url_in_two_environments() {
        1.9 [revoked] Revoke the old POSTGRES_PASSWORD@staging at the issuer, with every step above done. Until now there is a way back: write the old values, then have them loaded. From here on there is none.
        1.10 [confirmed] Log in with the old POSTGRES_PASSWORD@staging and be rejected; scan again, and see none of them due.
            $ keytrail scan
-       Missing: no issuer: POSTGRES_PASSWORD@staging; this version makes no values; carry out the steps by hand
+       Missing: no issuer: POSTGRES_PASSWORD@staging; say in `issuer` of their [[secret]] who makes the value, or carry out the steps by hand
 
     2. environment not known: 1 secret
        STRIPE_KEY: never rotated, due since 2026-03-01; set by 2025-03-01; no owner
@@ -133,8 +133,8 @@ fn a_database_password_with_its_url_in_two_environments() {
        2.5 [revoked] Revoke the old STRIPE_KEY at the issuer, with every step above done. Until now there is a way back: write the old values, then have them loaded. From here on there is none.
        2.6 [confirmed] Log in with the old STRIPE_KEY and be rejected; scan again, and see none of them due.
            $ keytrail scan
-       Missing: no issuer: STRIPE_KEY; this version makes no values; carry out the steps by hand
-       Missing: no known consumer: STRIPE_KEY; name what loads them in `consumers` of their [[secret]]
+       Missing: no issuer: STRIPE_KEY; say in `issuer` of their [[secret]] who makes the value, or carry out the steps by hand
+       Missing: no known consumer: STRIPE_KEY; name what loads them in `consumers` of their [[secret]]; `consumers = []` says that nothing does
        Missing: no owner: STRIPE_KEY; name the team in `owner` of their [[secret]]
 
     3. production: 2 secrets that change together
@@ -155,6 +155,6 @@ fn a_database_password_with_its_url_in_two_environments() {
        3.9 [revoked] Revoke the old POSTGRES_PASSWORD@production at the issuer, with every step above done. Until now there is a way back: write the old values, then have them loaded. From here on there is none.
        3.10 [confirmed] Log in with the old POSTGRES_PASSWORD@production and be rejected; scan again, and see none of them due.
            $ keytrail scan
-       Missing: no issuer: POSTGRES_PASSWORD@production; this version makes no values; carry out the steps by hand
+       Missing: no issuer: POSTGRES_PASSWORD@production; say in `issuer` of their [[secret]] who makes the value, or carry out the steps by hand
     "#);
 }

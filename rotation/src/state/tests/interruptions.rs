@@ -5,7 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::state::{Answer, Answers, Event, Probe, Recovery, State, next, recover};
+use crate::issuers::Overlap;
+use crate::job::Mode;
+use crate::state::{Answer, Answers, Course, Event, Probe, Recovery, State, next_in, recover};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Which {
@@ -13,9 +15,10 @@ enum Which {
     New,
 }
 
-/// An issuer that honours two values, a store with two places, two consumers.
+/// An issuer, a store with two places, two consumers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct World {
+    course: Course,
     sealed: bool,
     staged: bool,
     honours_old: bool,
@@ -25,8 +28,9 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(course: Course) -> Self {
         Self {
+            course,
             sealed: false,
             staged: false,
             honours_old: true,
@@ -49,16 +53,28 @@ impl World {
         match state {
             State::Verified => self.places[..=last].fill(Which::New),
             State::Restoring => self.places[..=last].fill(Which::Old),
-            State::Promoted | State::Reloading => (0..=last).for_each(|at| self.restart(at)),
+            State::Reloading => {
+                if self.course.overlap == Overlap::One {
+                    (self.honours_old, self.honours_new) = (true, false);
+                }
+                (0..=last).for_each(|at| self.restart(at));
+            }
+            State::Promoted => (0..=last).for_each(|at| self.restart(at)),
             _ if !whole => {}
             State::Planned => self.sealed = true,
-            State::Sealed => self.staged = true,
-            State::Staged => self.honours_new = true,
+            State::Sealed if self.course.mode == Mode::Emergency => {
+                self.honours_old = self.honours_old && self.course.overlap == Overlap::One;
+            }
+            State::Sealed | State::CutOff => self.staged = true,
+            State::Staged => {
+                self.honours_new = true;
+                self.honours_old = self.honours_old && self.course.overlap == Overlap::Both;
+            }
             State::Set => assert!(self.honours_new, "a login with the new value works"),
             State::Loaded => {}
             State::Soaked => self.honours_old = false,
             State::Revoked => assert!(!self.honours_old, "the old value is rejected"),
-            State::Withdrawing => self.honours_new = false,
+            State::Withdrawing => (self.honours_old, self.honours_new) = (true, false),
             State::Unstaging => self.staged = false,
             State::Discarding => self.sealed = false,
             State::Confirmed | State::Aborted => panic!("no work after the end"),
@@ -83,10 +99,15 @@ impl World {
         }
     }
 
-    /// Nobody is locked out, and no value that is somewhere in use is lost.
+    /// Nobody is locked out where that can be, and no value that is somewhere in use is lost.
     fn check(&self, state: State) {
-        for which in self.loaded.iter().chain(&self.places) {
-            assert!(self.honours(*which), "{state}: {which:?} is in use and does not work");
+        if self.course == Course::USUAL {
+            for which in self.loaded.iter().chain(&self.places) {
+                assert!(self.honours(*which), "{state}: {which:?} is in use and does not work");
+            }
+        }
+        if self.course.mode == Mode::Orderly {
+            assert!(self.honours_old || self.honours_new, "{state}: nothing works");
         }
         assert!(self.sealed || !(self.honours_new || self.staged), "{state}: the new value is lost");
     }
@@ -120,8 +141,8 @@ fn interruption() -> impl Strategy<Value = Interruption> {
 
 /// Runs a rotation to its end. The step of the state `fails` never succeeds; `script` says what comes in between, turn by
 /// turn. Gives the final state, the world, and every state that the journal had.
-fn run(fails: Option<State>, script: &[Option<Interruption>]) -> (State, World, Vec<State>) {
-    let (mut world, mut state) = (World::new(), State::Planned);
+fn run(course: Course, fails: Option<State>, script: &[Option<Interruption>]) -> (State, World, Vec<State>) {
+    let (mut world, mut state) = (World::new(course), State::Planned);
     let mut journal = vec![state];
     let mut script = script.iter().copied();
     while !state.is_final() {
@@ -139,7 +160,7 @@ fn run(fails: Option<State>, script: &[Option<Interruption>]) -> (State, World, 
                     Progress::Whole => world.work(state, succeeds),
                 }
                 world.check(state);
-                turns_back(state, world.probe(), hidden)
+                turns_back(course, state, world.probe(), hidden)
             }
             None => false,
         };
@@ -153,7 +174,7 @@ fn run(fails: Option<State>, script: &[Option<Interruption>]) -> (State, World, 
                 _ => Event::Undone,
             }
         };
-        state = next(state, event).expect("a legal event");
+        state = next_in(course.mode, state, event).expect("a legal event");
         journal.push(state);
     }
     world.check(state);
@@ -162,14 +183,14 @@ fn run(fails: Option<State>, script: &[Option<Interruption>]) -> (State, World, 
 
 /// Whether recovery turns a rotation back that goes forward. A missing answer makes it ask at worst, and a person then
 /// lets it probe again.
-fn turns_back(state: State, truth: Probe, hidden: Option<usize>) -> bool {
+fn turns_back(course: Course, state: State, truth: Probe, hidden: Option<usize>) -> bool {
     let mut seen = truth;
     if let Some(which) = hidden {
         *[&mut seen.issuer.old, &mut seen.issuer.new, &mut seen.store.old, &mut seen.store.new][which] =
             Answer::Unknown;
     }
-    let decision = match recover(state, seen) {
-        Recovery::Ask(_) if hidden.is_some() => recover(state, truth),
+    let decision = match recover(course, state, seen) {
+        Recovery::Ask(_) if hidden.is_some() => recover(course, state, truth),
         decision => decision,
     };
     match decision {
@@ -180,14 +201,18 @@ fn turns_back(state: State, truth: Probe, hidden: Option<usize>) -> bool {
     }
 }
 
+const ONE_AT_A_TIME: Course = Course { mode: Mode::Orderly, overlap: Overlap::One };
+
 #[test]
 fn a_rotation_without_interruptions_ends_as_it_should() {
-    let (state, world, _) = run(None, &[]);
-    assert_eq!(state, State::Confirmed);
-    assert_eq!((world.honours_old, world.loaded), (false, [Which::New; 2]));
-    for fails in State::ALL.into_iter().filter(|state| *state < State::Revoked) {
-        let (state, world, _) = run(Some(fails), &[]);
-        assert_eq!((state, world), (State::Aborted, World::new()), "{fails} fails");
+    for course in [Course::USUAL, ONE_AT_A_TIME] {
+        let (state, world, _) = run(course, None, &[]);
+        assert_eq!(state, State::Confirmed);
+        assert_eq!((world.honours_old, world.loaded), (false, [Which::New; 2]));
+        for fails in State::ALL.into_iter().filter(|state| *state < State::Revoked && *state != State::CutOff) {
+            let (state, world, _) = run(course, Some(fails), &[]);
+            assert_eq!((state, world), (State::Aborted, World::new(course)), "{fails} fails");
+        }
     }
 }
 
@@ -196,9 +221,23 @@ proptest! {
 
     #[test]
     fn interruptions_lock_nobody_out_and_do_not_change_the_end(
-        fails in option::of(select(&State::ALL[..8])),
+        course in select(&[Course::USUAL, ONE_AT_A_TIME][..]),
+        fails in option::of(select(
+            &[State::Planned, State::Sealed, State::Staged, State::Set, State::Verified, State::Promoted, State::Loaded, State::Soaked][..]
+        )),
         script in vec(option::of(interruption()), 0..40),
     ) {
-        prop_assert_eq!(run(fails, &script), run(fails, &[]));
+        prop_assert_eq!(run(course, fails, &script), run(course, fails, &[]));
+    }
+
+    #[test]
+    fn interruptions_do_not_keep_an_emergency_from_its_end(
+        overlap in select(&[Overlap::Both, Overlap::One][..]),
+        script in vec(option::of(interruption()), 0..40),
+    ) {
+        let course = Course { mode: Mode::Emergency, overlap };
+        let (state, world, journal) = run(course, None, &script);
+        prop_assert_eq!((state, world.honours_old, world.loaded), (State::Confirmed, false, [Which::New; 2]));
+        prop_assert_eq!(journal, run(course, None, &[]).2);
     }
 }

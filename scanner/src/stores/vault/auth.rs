@@ -31,8 +31,8 @@ pub(super) async fn check_health(connection: &Connection) -> Result<(), Failed> 
         sealed: bool,
     }
     let call = Call::of(&ReadHealthRequest::default());
-    let request = Request { path: &[&call.path], query: "", token: None, namespaced: false, body: None };
-    let response = connection.send(&request).await?;
+    let request = Request { path: &[&call.path], ..Request::default() };
+    let response = connection.send(request).await?;
     if response.status == 400 && response.body.windows(12).any(|words| words == b"HTTPS server") {
         return Err(Failed::new(GapReason::Unreachable, "the server speaks TLS").hint("set the address to https://…"));
     }
@@ -122,8 +122,8 @@ async fn app_role(
     let mut login = LoginWithApproleRequest { mount: mount.to_owned(), role_id: role_id.to_owned(), secret_id };
     let Call { path, body } = Call::of(&login);
     login.secret_id.zeroize();
-    let request = Request { path: &[&path], query: "", token: None, namespaced: true, body };
-    let response = connection.send(&request).await?;
+    let request = Request { path: &[&path], namespaced: true, body, ..Request::default() };
+    let response = connection.send(request).await?;
     if response.status == 400 {
         return Err(refused());
     }

@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use keytrail_rules::model::GapReason;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
 use reqwest::{Certificate, Client, Method, Url, redirect};
 use rustify::endpoint::Endpoint;
 use zeroize::Zeroizing;
@@ -69,6 +70,7 @@ pub(super) struct Response {
 }
 
 /// A request under `/v1/`.
+#[derive(Default)]
 pub(super) struct Request<'a> {
     /// Parts of the path, joined by `/`; each may have `/` inside. They are not yet escaped.
     pub(super) path: &'a [&'a str],
@@ -79,6 +81,10 @@ pub(super) struct Request<'a> {
     pub(super) namespaced: bool,
     /// A JSON body, which makes it a POST.
     pub(super) body: Option<Zeroizing<Vec<u8>>>,
+    /// Whether the body is a JSON merge patch (RFC 7396), which makes it a PATCH.
+    pub(super) patch: bool,
+    /// What the client calls itself, where that is more than its name.
+    pub(super) agent: Option<&'a HeaderValue>,
 }
 
 /// A call of the API as `vaultrs` describes it.
@@ -144,13 +150,13 @@ impl Connection {
     }
 
     /// Sends a request and reads the answer, within the time limit.
-    pub(super) async fn send(&self, request: &Request<'_>) -> Result<Response, Failed> {
+    pub(super) async fn send(&self, request: Request<'_>) -> Result<Response, Failed> {
         let answer = tokio::time::timeout(self.timeout, self.exchange(request)).await;
         answer.unwrap_or_else(|_| Err(Failed::timed_out(self.timeout)))
     }
 
     /// Like [`Connection::send`], without a time limit of its own.
-    pub(super) async fn exchange(&self, request: &Request<'_>) -> Result<Response, Failed> {
+    pub(super) async fn exchange(&self, request: Request<'_>) -> Result<Response, Failed> {
         let mut response = self.build(request)?.send().await.map_err(broken)?;
         let header = |headers: &HeaderMap, name| headers.get(name)?.to_str().ok().map(str::to_owned);
         let retry_after = header(response.headers(), RETRY_AFTER).and_then(|text| text.trim().parse().ok());
@@ -173,7 +179,7 @@ impl Connection {
         Ok(answer)
     }
 
-    fn build(&self, request: &Request<'_>) -> Result<reqwest::RequestBuilder, Failed> {
+    fn build(&self, request: Request<'_>) -> Result<reqwest::RequestBuilder, Failed> {
         let path = request.path.join("/");
         // A URL cannot hold them: clients and servers take them out, and so would ask for another path.
         if path.split('/').any(|segment| matches!(segment, "." | "..")) {
@@ -184,7 +190,11 @@ impl Connection {
             url.push('?');
             url.push_str(request.query);
         }
-        let method = if request.body.is_some() { Method::POST } else { Method::GET };
+        let method = match request.body {
+            Some(_) if request.patch => Method::PATCH,
+            Some(_) => Method::POST,
+            None => Method::GET,
+        };
         let mut http = self.http.request(method, url).header("X-Vault-Request", "true");
         if let Some(token) = request.token {
             http = http.header("X-Vault-Token", token);
@@ -192,8 +202,13 @@ impl Connection {
         if let Some(namespace) = self.namespace.as_ref().filter(|_| request.namespaced) {
             http = http.header("X-Vault-Namespace", namespace);
         }
-        Ok(match &request.body {
-            Some(body) => http.header("Content-Type", "application/json").body(body.to_vec()),
+        if let Some(agent) = request.agent {
+            http = http.header(USER_AGENT, agent);
+        }
+        let kind = if request.patch { "application/merge-patch+json" } else { "application/json" };
+        Ok(match request.body {
+            // It is wiped once it was sent.
+            Some(body) => http.header(CONTENT_TYPE, kind).body(Bytes::from_owner(body)),
             None => http,
         })
     }
@@ -283,8 +298,8 @@ mod tests {
 
     fn url(path: &[&str]) -> Result<String, Failed> {
         let connection = Connection::new(&config("https://vault.test:8200/prefix/"), &|_| None)?;
-        let request = Request { path, query: "list=true", token: None, namespaced: true, body: None };
-        Ok(connection.build(&request)?.build().expect("a request").url().to_string())
+        let request = Request { path, query: "list=true", namespaced: true, ..Request::default() };
+        Ok(connection.build(request)?.build().expect("a request").url().to_string())
     }
 
     #[test]

@@ -100,7 +100,7 @@ async fn visible(session: &Session) -> Result<Vec<Mount>, Failure> {
 }
 
 /// The mount that a name is of, or lies in: `secret/app` is the folder `app/` of `secret`.
-async fn named(session: &Session, name: &str) -> Result<Mount, Failure> {
+pub(super) async fn named(session: &Session, name: &str) -> Result<Mount, Failure> {
     let body = session.get(&["sys/internal/ui/mounts", name], "").await?;
     let described: Described = body.data().map_err(Failure::Failed)?;
     let unusable = |reason, what| Failure::Failed(Failed::new(reason, what));

@@ -1,9 +1,10 @@
-//! Reading with a token: bounded concurrency, few retries, and an early end when the server or the token is lost.
+//! Asking with a token: bounded concurrency, few retries, and an early end when the server or the token is lost.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use keytrail_rules::model::GapReason;
+use reqwest::header::HeaderValue;
 use tokio::sync::{Mutex, Semaphore, watch};
 use zeroize::Zeroizing;
 
@@ -33,6 +34,16 @@ pub(super) enum Failure {
     Failed(Failed),
     /// The store is lost: [`Session::lost`] says why.
     Lost,
+}
+
+/// What is sent to be done.
+pub(super) struct Change<'a> {
+    /// JSON.
+    pub(super) body: Zeroizing<Vec<u8>>,
+    /// Whether it is a merge patch.
+    pub(super) patch: bool,
+    /// Who does it, with the run.
+    pub(super) agent: &'a HeaderValue,
 }
 
 /// A logged-in connection.
@@ -99,20 +110,28 @@ impl Session {
     }
 
     async fn tries(&self, path: &[&str], query: &str) -> Result<Response, Failed> {
-        let request = self.request(path, query);
         for pause in PAUSES {
-            let pause = match self.connection.exchange(&request).await {
+            let pause = match self.connection.exchange(self.request(path, query)).await {
                 Err(failed) if failed.transient => pause,
                 Ok(response) if is_transient(&response) => response.retry_after.unwrap_or(pause).min(MAX_PAUSE),
                 other => return other,
             };
             tokio::time::sleep(pause).await;
         }
-        self.connection.exchange(&request).await
+        self.connection.exchange(self.request(path, query)).await
+    }
+
+    /// Sends a body to a path of the API, once: whoever repeats a change must know what became of it.
+    pub(super) async fn change(&self, path: &[&str], change: Change<'_>) -> Result<Response, Failed> {
+        let Change { body, patch, agent } = change;
+        let request = Request { body: Some(body), patch, agent: Some(agent), ..self.request(path, "") };
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        self.connection.send(request).await
     }
 
     fn request<'a>(&'a self, path: &'a [&'a str], query: &'a str) -> Request<'a> {
-        Request { path, query, token: Some(&self.token.header), namespaced: true, body: None }
+        Request { path, query, token: Some(&self.token.header), namespaced: true, ..Request::default() }
     }
 
     /// Notes a request that got no answer. A server that refuses connections, or leaves too many unanswered, is gone.
@@ -147,7 +166,7 @@ impl Session {
         }
         let asked_at = Instant::now();
         let request = self.request(&["sys/internal/ui/mounts"], "");
-        match self.connection.send(&request).await.map(answer::read) {
+        match self.connection.send(request).await.map(answer::read) {
             Ok(Meaning::Denied) => false,
             _ => {
                 *valid_at = Some(asked_at);
@@ -162,7 +181,7 @@ impl Session {
             let body = Some(Zeroizing::new(b"{}".to_vec()));
             let request = Request { body, ..self.request(&["auth/token/revoke-self"], "") };
             // A batch token cannot be revoked, nor one that ran out: nothing is lost.
-            let _ = self.connection.send(&request).await;
+            let _ = self.connection.send(request).await;
         }
     }
 }

@@ -1,0 +1,187 @@
+//! What would keep a job from being carried out. Changes nothing.
+
+use super::parties::Parties;
+use super::values::{ACCEPTED, Pair, rehearse};
+use crate::context::{Act, Context};
+use crate::credential::{Credential, VALUE, same};
+use crate::failure::Failure;
+use crate::issuers::Overlap;
+use crate::job::{Job, Mode, Origin, Write, World};
+use crate::probes::{Health, Moment};
+use crate::state::Answer;
+use crate::store::Held;
+use crate::workloads::Values;
+
+/// What was found.
+pub(super) struct Survey {
+    /// What would keep it from being carried out, in words.
+    pub(super) obstacles: Vec<String>,
+    /// The old credentials.
+    pub(super) pairs: Vec<Pair>,
+    /// The version of each path.
+    pub(super) versions: Vec<Option<String>>,
+    /// What each probe measured.
+    pub(super) before: Vec<String>,
+}
+
+/// What would keep a job from being carried out, in words; empty where nothing would. Changes nothing.
+pub async fn preflight(world: &dyn World, job: &Job) -> Vec<String> {
+    match Parties::open(world, job) {
+        Ok(parties) => survey(&parties, job, &world.context(&job.run)).await.obstacles,
+        Err(failure) => vec![in_words(&failure)],
+    }
+}
+
+/// Looks at everything.
+pub(super) async fn survey(parties: &Parties, job: &Job, context: &Context) -> Survey {
+    let mut survey = Survey { obstacles: vec![], pairs: vec![], versions: vec![], before: vec![] };
+    survey.pairs.resize_with(job.members.len(), Pair::default);
+    survey.stores(parties, job, context).await;
+    survey.derived(job);
+    survey.issuers(parties, job, context).await;
+    for (consumer, workload) in job.consumers.iter().zip(&parties.workloads) {
+        survey.ask(&consumer.name, workload.preflight(context)).await;
+    }
+    survey.probes(parties, job, context).await;
+    survey
+}
+
+impl Survey {
+    /// Adds what somebody has against it.
+    async fn ask(&mut self, who: &str, answer: Act<'_, Vec<String>>) {
+        let found = answer.await.unwrap_or_else(|failure| vec![in_words(&failure)]);
+        self.obstacles.extend(found.into_iter().map(|obstacle| format!("{who}: {obstacle}")));
+    }
+
+    /// Reads the old credentials, which have to be the same wherever they are kept.
+    async fn stores(&mut self, parties: &Parties, job: &Job, context: &Context) {
+        let mut first: Vec<(String, String, String)> = Vec::new();
+        for (write, store) in job.writes.iter().zip(&parties.stores) {
+            let keys: Vec<String> = write.cells.iter().map(|cell| cell.key.clone()).collect();
+            self.ask(&write.name(), store.preflight(context, &write.path, &keys)).await;
+            match store.read(context, &write.path, &keys).await {
+                Ok(held) => {
+                    self.version(write, &held);
+                    if store.abilities().reads {
+                        self.take(job, write, &held, &mut first);
+                    }
+                }
+                Err(failure) => {
+                    self.versions.push(None);
+                    self.obstacles.push(format!("{}: {}", write.name(), in_words(&failure)));
+                }
+            }
+        }
+    }
+
+    fn version(&mut self, write: &Write, held: &Held) {
+        let now = &held.version.0;
+        if let Some(seen) = write.seen.filter(|seen| seen.to_string() != *now) {
+            let name = write.name();
+            self.obstacles.push(format!("{name} is at version {now}, and was at {seen} when it was scanned: scan again"));
+        }
+        self.versions.push(Some(now.clone()));
+    }
+
+    /// Takes the parts that a path holds over into the old credentials. `first` has where each was found first.
+    fn take(&mut self, job: &Job, write: &Write, held: &Held, first: &mut Vec<(String, String, String)>) {
+        for cell in &write.cells {
+            let here = format!("{}#{}", write.name(), cell.key);
+            let Some(at) = job.members.iter().position(|member| member.item == cell.item) else { continue };
+            let Some(value) = held.values.get(&cell.key) else {
+                self.obstacles.push(format!("{here} is not there: create it, or correct its place"));
+                continue;
+            };
+            let old = self.pairs[at].old.get_or_insert_default();
+            match old.part(&cell.part) {
+                None => {
+                    old.set(&cell.part, keytrail_rules::model::Secret::new(value.expose().to_owned()));
+                    first.push((cell.item.clone(), cell.part.clone(), here));
+                }
+                Some(other) if same(other, value) => {}
+                Some(_) => {
+                    let there = first.iter().find(|(item, part, _)| *item == cell.item && *part == cell.part);
+                    let there = there.map_or("another place", |(_, _, place)| place);
+                    self.obstacles.push(format!("{here} holds another value than {there}: make them the same first"));
+                }
+            }
+        }
+    }
+
+    /// Makes the derived members once of the old values, to see that it can be done.
+    fn derived(&mut self, job: &Job) {
+        for (at, member) in job.members.iter().enumerate() {
+            let Origin::Derived { template, .. } = &member.origin else { continue };
+            match rehearse(job, at, &self.pairs) {
+                Ok(Some(value)) if template.is_some() && self.pairs[at].old.is_none() => {
+                    self.pairs[at].old = Some(Credential::of_value(value));
+                }
+                Ok(_) => {}
+                Err(failure) => self.obstacles.push(in_words(&failure)),
+            }
+            let cells = job.writes.iter().flat_map(|write| &write.cells).filter(|cell| cell.item == member.item);
+            if let Some(cell) = cells.into_iter().find(|cell| cell.part != VALUE) {
+                self.obstacles.push(format!("{}: what is made from others has no part `{}`", member.item, cell.part));
+            }
+        }
+        let is_orderly = job.mode == Mode::Orderly;
+        for (member, pair) in job.members.iter().zip(&self.pairs) {
+            if is_orderly && pair.old.as_ref().and_then(Credential::value).is_none() {
+                let lack = "no store that can be read keeps its value, so that there would be no way back";
+                self.obstacles.push(format!("{}: {lack}: add such a copy", member.item));
+            }
+        }
+    }
+
+    async fn issuers(&mut self, parties: &Parties, job: &Job, context: &Context) {
+        for (at, issuer) in parties.issued() {
+            let item = &job.members[at].item;
+            let pairs = std::mem::take(&mut self.pairs);
+            let old = pairs[at].old.as_ref();
+            self.ask(item, issuer.preflight(context, old)).await;
+            let nature = issuer.nature();
+            match old {
+                Some(old) if nature.answers && job.mode == Mode::Orderly => {
+                    let refused = match issuer.check(context, old).await {
+                        Ok(Answer::Works) => None,
+                        Ok(Answer::Rejected) => Some("the issuer rejects the current value: correct the copies".into()),
+                        Ok(Answer::Unknown) => Some("the issuer does not tell whether the current value works".into()),
+                        Err(failure) => Some(in_words(&failure)),
+                    };
+                    self.obstacles.extend(refused.map(|why: String| format!("{item}: {why}")));
+                }
+                None if nature.answers && nature.overlap == Overlap::Both && job.mode == Mode::Emergency => {
+                    self.obstacles.push(format!("{item}: its value cannot be read, so that it cannot be revoked"));
+                }
+                _ => {}
+            }
+            let has_list = job.writes.iter().flat_map(|write| &write.cells).any(|cell| {
+                cell.item == *item && cell.part == ACCEPTED && issuer.accepted(&[]).is_none()
+            });
+            if has_list {
+                self.obstacles.push(format!("{item}: its issuer has no part `{ACCEPTED}`"));
+            }
+            self.pairs = pairs;
+        }
+    }
+
+    async fn probes(&mut self, parties: &Parties, job: &Job, context: &Context) {
+        let known = job.members.iter().zip(&self.pairs);
+        let values: Values<'_> = known.filter_map(|(one, pair)| Some((one.item.as_str(), pair.old.as_ref()?))).collect();
+        for probe in &parties.probes {
+            let (reading, trouble) = match probe.check(context, &Moment::Before, &values).await {
+                Ok(Health::Healthy(reading)) => (reading, None),
+                Ok(Health::Unhealthy(why) | Health::Unknown(why)) => (String::new(), Some(why)),
+                Err(failure) => (String::new(), Some(in_words(&failure))),
+            };
+            self.before.push(reading);
+            // In an emergency consumers may be down already.
+            let trouble = trouble.filter(|_| job.mode == Mode::Orderly);
+            self.obstacles.extend(trouble.map(|why| format!("not healthy before anything was changed: {why}")));
+        }
+    }
+}
+
+fn in_words(failure: &Failure) -> String {
+    failure.hint.as_ref().map_or_else(|| failure.what.clone(), |hint| format!("{}: {hint}", failure.what))
+}

@@ -1,0 +1,83 @@
+//! The time in which old and new values are valid side by side.
+//!
+//! # Guarantees
+//! It is not over before both the wall clock and, unless the system was started anew, the time since its start say so:
+//! a clock that jumps ahead does not shorten it.
+
+use std::time::Duration;
+
+use keytrail_rules::model::Time;
+use serde::{Deserialize, Serialize};
+
+use super::run::{Run, Step, Stop};
+use crate::journal::Saved;
+use crate::state::State;
+
+/// The act whose fact has the end.
+const SOAK: &str = "soak";
+
+/// When it ends.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct End {
+    pub(super) at: Time,
+    /// The start of the system, and the seconds since it at which it ends.
+    pub(super) uptime: Option<(String, u64)>,
+}
+
+impl End {
+    /// The earliest time at which it may be over; none where it is over now.
+    pub(super) fn left(&self, now: Time, uptime: Option<&(String, Duration)>) -> Option<Time> {
+        let still = match (&self.uptime, uptime) {
+            (Some((then, end)), Some((boot, uptime))) if then == boot => end.saturating_sub(uptime.as_secs()),
+            _ => 0,
+        };
+        let by_uptime = now.checked_add_signed(chrono::TimeDelta::seconds(i64::try_from(still).ok()?))?;
+        let until = self.at.max(by_uptime);
+        (until > now).then_some(until)
+    }
+}
+
+/// When a run that waits is to go on; `None` for one that does not wait.
+pub fn due(saved: &Saved) -> Option<Time> {
+    let end: End = serde_json::from_str(saved.facts.get(SOAK).filter(|_| saved.state == State::Loaded)?).ok()?;
+    Some(end.at)
+}
+
+impl Run<'_> {
+    /// Looks at the probes; goes on once the grace is over.
+    pub(super) async fn soak(&self) -> Step<()> {
+        // In an emergency the old values are over already.
+        if self.is_emergency() || self.job.grace == 0 {
+            return Ok(());
+        }
+        let (now, uptime) = (self.executor.clock.now(), self.executor.clock.uptime());
+        let kept = self.fact(SOAK).and_then(|text| serde_json::from_str::<End>(&text).ok());
+        let (end, is_new) = match kept {
+            Some(end) => (end, false),
+            None => (end(now, uptime.as_ref(), self.job.grace), true),
+        };
+        if is_new {
+            self.remember(SOAK, serde_json::to_string(&end).unwrap_or_default()).await?;
+        }
+        let left = end.left(now, uptime.as_ref());
+        match (if is_new { Ok(()) } else { self.look().await }, left) {
+            (Err(Stop::Stuck(failure)), Some(until)) => {
+                self.say(&failure.what);
+                Err(Stop::Waits(until))
+            }
+            (Err(stop), _) => Err(stop),
+            (Ok(()), Some(until)) => Err(Stop::Waits(until)),
+            (Ok(()), None) => Ok(()),
+        }
+    }
+}
+
+/// The end of a grace of so many seconds that begins now.
+pub(super) fn end(now: Time, uptime: Option<&(String, Duration)>, grace: u64) -> End {
+    let delta = i64::try_from(grace).ok().and_then(chrono::TimeDelta::try_seconds);
+    let at = delta.and_then(|delta| now.checked_add_signed(delta)).unwrap_or(Time::MAX_UTC);
+    End {
+        at,
+        uptime: uptime.map(|(boot, since)| (boot.clone(), since.as_secs().saturating_add(grace).saturating_add(1))),
+    }
+}
