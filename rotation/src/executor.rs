@@ -155,7 +155,8 @@ impl Executor<'_> {
         if let Err(failure) = self.journal.begin(lease, job, &row).await {
             // The reply may have been lost.
             let is_ours = |saved: &Saved| saved.job == *job && saved.state == State::Planned;
-            if failure.outcome == Outcome::NotDone || !self.journal.load(&job.run).await?.as_ref().is_some_and(is_ours) {
+            if failure.outcome == Outcome::NotDone || !self.journal.load(&job.run).await?.as_ref().is_some_and(is_ours)
+            {
                 return Err(failure);
             }
         }

@@ -80,9 +80,8 @@ impl Run<'_> {
     /// Goes to the next state, which may be the end.
     async fn reach(&self, event: Event) -> Result<Option<Ending>, Stop> {
         let from = self.state();
-        let to = next_in(self.job.mode, from, event).map_err(|error| {
-            Stop::Stuck(Failure::not_done(error.to_string()).hint(error.hint()))
-        })?;
+        let to = next_in(self.job.mode, from, event)
+            .map_err(|error| Stop::Stuck(Failure::not_done(error.to_string()).hint(error.hint())))?;
         if !to.is_final() {
             self.advance(to).await?;
             return Ok(None);
@@ -137,19 +136,20 @@ impl Run<'_> {
     /// The row that ends a run.
     fn last_row(&self, state: State) -> Row {
         let mut row = row(&self.job, Status::Succeeded, self.executor.clock.now());
-        for write in &self.job.writes {
-            if let Some((version, _)) = self.version(write) {
-                row.details.insert(format!("version {}", write.name()), version.0);
-            }
-            if let Some(left) = self.fact(&format!("left {}", write.name())) {
-                row.details.insert(format!("left {}", write.name()), left);
-            }
-        }
         if state == State::Aborted {
             row.status = Status::RolledBack;
             row.reason = self.fact(WHY).unwrap_or_else(|| "it was turned back".to_owned());
         } else {
             row.details.insert("old-rejected".to_owned(), self.rejection());
+        }
+        for write in &self.job.writes {
+            if let Some((version, _)) = self.version(write) {
+                row.details.insert(format!("version {}", write.name()), version.0);
+            }
+            if let Some(left) = self.fact(&format!("left {}", write.name())) {
+                row.reason = format!("{}; {left}, and is left as it is", row.reason);
+                row.details.insert(format!("left {}", write.name()), left);
+            }
         }
         row
     }

@@ -68,5 +68,8 @@ impl Run<'_> {
 pub(super) fn end(now: Time, uptime: Option<&(String, Duration)>, grace: u64) -> End {
     let delta = i64::try_from(grace).ok().and_then(chrono::TimeDelta::try_seconds);
     let at = delta.and_then(|delta| now.checked_add_signed(delta)).unwrap_or(Time::MAX_UTC);
-    End { at, uptime: uptime.map(|(boot, since)| (boot.clone(), since.as_secs().saturating_add(grace).saturating_add(1))) }
+    End {
+        at,
+        uptime: uptime.map(|(boot, since)| (boot.clone(), since.as_secs().saturating_add(grace).saturating_add(1))),
+    }
 }

@@ -9,6 +9,7 @@ mod sim;
 mod soaking;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -109,15 +110,18 @@ impl Stage {
     /// Runs it to its end, and checks that end and everything on the way.
     fn check(&self, plan: &[Faults], wanted: State) {
         let ending = self.finish(plan);
-        let case = format!("{:?}\n{plan:?}\n{ending:?}", self.shape);
-        match wanted {
-            State::Confirmed => assert_eq!(ending, Ending::Confirmed, "{case}"),
-            _ => assert!(matches!(ending, Ending::RolledBack { .. }), "{case}"),
-        }
-        self.check_end(wanted, &case);
+        let is_wanted = match wanted {
+            State::Confirmed => ending == Ending::Confirmed,
+            _ => matches!(ending, Ending::RolledBack { .. }),
+        };
+        let case = fmt::from_fn(|f| write!(f, "{:?}\n{plan:?}\n{ending:?}", self.shape));
+        assert!(is_wanted, "{case}");
+        self.check_world(wanted, &case);
+        self.check_trail(wanted, &case);
     }
 
-    fn check_end(&self, wanted: State, case: &str) {
+    /// What the systems are left with.
+    fn check_world(&self, wanted: State, case: &dyn fmt::Display) {
         let inner = self.sim.lock();
         assert!(inner.violations.is_empty(), "{case}\n{:#?}\n{:#?}", inner.violations, inner.log);
         let is_new = wanted == State::Confirmed;
@@ -142,7 +146,11 @@ impl Stage {
             assert!(serving.iter().all(|snapshot| *snapshot == now), "{case}\n{serving:?}\n{now:?}");
             assert_eq!(inner.trouble_of_logins(serving.into_iter()), None, "{case}");
         }
-        drop(inner);
+    }
+
+    /// What the journal and the ledger are left with, and what was said.
+    fn check_trail(&self, wanted: State, case: &dyn fmt::Display) {
+        let is_new = wanted == State::Confirmed;
         let journal = self.journal.memory.inner();
         let status: Vec<Status> = journal.rows.iter().map(|row| row.status).collect();
         let last = if is_new { Status::Succeeded } else { Status::RolledBack };
