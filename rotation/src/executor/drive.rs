@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 use crate::job::{Job, Mode};
 use crate::journal::Which;
 use crate::ledger::{Row, Status};
-use crate::state::{Event, Recovery, State, next_in};
+use crate::state::{Doubt, Event, Recovery, State, next_in};
 
 /// The fact that says why a run turned back.
 const WHY: &str = "turn back";
@@ -23,16 +23,18 @@ impl Run<'_> {
             Ok(decision) => decision,
             Err(stop) => return Self::ending(stop),
         };
-        match decision {
-            Recovery::Ask(doubt) => Self::ending(Self::doubt(doubt)),
-            Recovery::Back if self.state() < State::Confirmed => {
+        match (decision, self.soaks_until()) {
+            // Nothing is to be done before that anyway.
+            (Recovery::Ask(Doubt::IssuerUnknown | Doubt::StoreUnknown), Some(until)) => Ok(Ending::Waits { until }),
+            (Recovery::Ask(doubt), _) => Self::ending(Self::doubt(doubt)),
+            (Recovery::Back, _) if self.state() < State::Confirmed => {
                 let why = Failure::not_done("the issuer rejects the new value");
                 match self.turn_back(why).await {
                     Ok(()) => self.drive().await,
                     Err(stop) => Self::ending(stop),
                 }
             }
-            Recovery::Forward | Recovery::Back | Recovery::Nothing => self.drive().await,
+            (Recovery::Forward | Recovery::Back | Recovery::Nothing, _) => self.drive().await,
         }
     }
 

@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use super::{Ending, Executor, Limits};
 use crate::failure::Failure;
+use crate::job::Mode;
 use crate::journal::Journal;
 use crate::ledger::Status;
-use crate::state::State;
+use crate::state::{Event, State, next_in};
 use shapes::Shape;
 use sim::{Fault, Journaled, Sim, Systems};
 
@@ -155,6 +156,7 @@ impl Stage {
         let status: Vec<Status> = journal.rows.iter().map(|row| row.status).collect();
         let last = if is_new { Status::Succeeded } else { Status::RolledBack };
         assert_eq!(status, [Status::Requested, last], "{case}");
+        self.check_states(&journal.states, case);
         assert!(journal.values.is_empty(), "{case}\nvalues are wiped");
         let said = self.said.lock().expect("no panic").join("\n");
         let told = format!("{:?} {:?} {said}", journal.rows, journal.runs);
@@ -163,6 +165,27 @@ impl Stage {
         values.retain(|value| value != "untouched" && value != "human");
         for value in values {
             assert!(!told.contains(&value), "{case}\na value was told: {told}");
+        }
+    }
+
+    /// The states are those of the model, each reached once; and the old value was revoked when it was time to.
+    fn check_states(&self, states: &[State], case: &dyn fmt::Display) {
+        let mut from = State::Planned;
+        for to in states {
+            let is_step = Event::ALL.into_iter().any(|event| next_in(self.shape.mode, from, event) == Ok(*to));
+            assert!(is_step && *to != from, "{case}\nfrom {from} to {to}");
+            from = *to;
+        }
+        let inner = self.sim.lock();
+        let first = |call: &str| {
+            inner.log.iter().position(|entry| entry.split_once(' ').is_some_and(|(_, name)| name.starts_with(call)))
+        };
+        let needed = if self.shape.mode == Mode::Orderly { "advance loaded soaked" } else { "advance planned sealed" };
+        if let Some(revoked) = first("revoke ") {
+            assert!(first(needed).is_some_and(|soaked| soaked < revoked), "{case}");
+        }
+        if let Some(set) = first("set ") {
+            assert!(first("begin").is_some_and(|begun| begun < set), "{case}");
         }
     }
 }
