@@ -1,5 +1,7 @@
 //! The table of issuers: who honours a credential. Each kind is one file of `issuers/`.
 
+use std::time::Duration;
+
 use crate::context::{Act, Context};
 use crate::credential::Credential;
 use crate::failure::{Failure, Opened};
@@ -77,6 +79,18 @@ pub trait Issuer: Send + Sync {
     /// of the part `accepted`, of the credentials from the newest to the oldest. `None` for every other kind.
     fn accepted(&self, _credentials: &[&Credential]) -> Option<Result<keytrail_rules::model::Secret, Failure>> {
         None
+    }
+
+    /// How long whoever verifies may go on with what it has fetched before (a cached key set). So long passes between the
+    /// loading of [`Issuer::accepted`] with both and the first use of the new one.
+    fn acceptance_delay(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The shortest grace under which nothing is lost: what was made with the old credential stays valid for so long
+    /// after the last use of it (a signed token). A job's grace is at least this.
+    fn least_grace(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -1,10 +1,12 @@
 //! Tables of the config that a kind of issuer, workload or probe reads for itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use keytrail_rules::model::Secret;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use keytrail_rules::cadence::Period;
+use keytrail_rules::model::{Secret, Time};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -32,15 +34,54 @@ impl Settings {
     }
 }
 
+/// A length of time as people write it: `"90s"`, `"24h"`, `"30 days"`; `"0"` is none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim() == "0" {
+            return Ok(Self::default());
+        }
+        let start = Time::UNIX_EPOCH;
+        let length = Period::parse(&text).and_then(|period| (period.after(start)? - start).to_std().ok());
+        length.map(Self).ok_or_else(|| D::Error::custom(format!("{text:?} is no length of time: write \"24h\"")))
+    }
+}
+
 /// Where a credential comes from that Keytrail itself logs in with: `{ env = "NAME" }` or `{ file = "PATH" }`. The
 /// config never holds one.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Given {
     /// An environment variable.
     Env(String),
     /// A file; one line end at its end is not part of it.
     File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Form {
+            env: Option<String>,
+            file: Option<PathBuf>,
+        }
+        // Not by `derive`, whose error quotes what was written, and that may be the credential itself.
+        let form = serde_json::Value::deserialize(deserializer).and_then(|written| match written {
+            serde_json::Value::Object(_) => Form::deserialize(written).map_err(D::Error::custom),
+            _ => Ok(Form { env: None, file: None }),
+        })?;
+        match (form.env, form.file) {
+            (Some(name), None) => Ok(Self::Env(name)),
+            (None, Some(path)) => Ok(Self::File(path)),
+            _ => Err(D::Error::custom(
+                "no credential is part of the config: write { env = \"NAME\" } or { file = \"PATH\" }",
+            )),
+        }
+    }
 }
 
 impl Given {
@@ -67,3 +108,6 @@ impl Given {
         Ok(Secret::from(value))
     }
 }
+
+#[cfg(test)]
+mod tests;
