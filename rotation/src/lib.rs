@@ -12,6 +12,7 @@ pub mod failure;
 pub mod issuers;
 pub mod job;
 pub mod journal;
+pub mod keys;
 pub mod ledger;
 pub mod notify;
 pub mod plan;
