@@ -27,7 +27,10 @@ macro_rules! table {
     };
 }
 
-table![];
+#[cfg(test)]
+mod testing;
+
+table![generate];
 
 impl IssuerKind {
     /// The kind of that name.
