@@ -30,7 +30,7 @@ macro_rules! table {
 #[cfg(test)]
 mod testing;
 
-table![generate];
+table![generate, jwt];
 
 impl IssuerKind {
     /// The kind of that name.
