@@ -30,7 +30,7 @@ macro_rules! table {
 #[cfg(test)]
 mod testing;
 
-table![generate, jwt];
+table![generate, grafana, jwt];
 
 impl IssuerKind {
     /// The kind of that name.

@@ -6,9 +6,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod bounded;
 pub mod context;
 pub mod credential;
 pub mod failure;
+pub mod http;
 pub mod issuers;
 pub mod job;
 pub mod journal;
