@@ -25,7 +25,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![redis];
 
 impl IssuerKind {
     /// The kind of that name.

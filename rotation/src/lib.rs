@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod notify;
 pub mod plan;
 pub mod probes;
+mod redis_node;
 pub mod settings;
 pub mod state;
 pub mod store;
