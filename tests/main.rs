@@ -15,6 +15,7 @@ mod leaks;
 mod planted;
 mod rotate;
 mod rotation_stores;
+mod rotation_redis;
 mod sarif;
 mod state;
 mod support;

@@ -30,7 +30,15 @@ macro_rules! table {
 #[cfg(test)]
 mod testing;
 
-table![command, generate, grafana, human, jwt, scim];
+table![
+    command,
+    generate,
+    grafana,
+    human,
+    jwt,
+    redis,
+    scim,
+];
 
 impl IssuerKind {
     /// The kind of that name.

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod probes;
 pub mod process;
 pub mod random;
+mod redis_node;
 pub mod settings;
 pub mod state;
 pub mod store;

@@ -24,7 +24,14 @@ macro_rules! table {
     };
 }
 
-table![command, http, log, prometheus, token];
+table![
+    command,
+    http,
+    log,
+    prometheus,
+    redis,
+    token,
+];
 
 impl ProbeKind {
     /// The kind of a table: the one whose name is among its keys.
