@@ -25,7 +25,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![postgres];
 
 impl IssuerKind {
     /// The kind of that name.

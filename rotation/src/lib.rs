@@ -15,6 +15,7 @@ pub mod journal;
 pub mod ledger;
 pub mod notify;
 pub mod plan;
+mod postgres;
 pub mod probes;
 pub mod settings;
 pub mod state;

@@ -29,7 +29,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![pgbouncer];
 
 impl WorkloadKind {
     /// The kind of that name.
@@ -37,6 +37,8 @@ impl WorkloadKind {
         KINDS.iter().copied().find(|kind| kind.name == name)
     }
 }
+
+pub use pgbouncer::guard::{COMMAND as PGBOUNCER_GUARD, stand as guard_pgbouncer};
 
 /// The credentials of a group by item id, for workloads that take them from Keytrail rather than from a store.
 pub type Values<'a> = BTreeMap<&'a str, &'a Credential>;
