@@ -10,6 +10,8 @@
 //!
 //! # Assumptions
 //! 1. `sqlx` keeps the password of a connection in plain memory while it is made, and not after.
+//! 2. Roles that log in have names without a comma, and names and passwords that SASLprep takes: with others `sqlx` cannot
+//!    log in, and the answer is unknown.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +27,7 @@ use crate::failure::Failure;
 use crate::settings::Given;
 use crate::state::Answer;
 
+pub(crate) mod console;
 pub(crate) mod scram;
 
 /// Where a server is and who logs in, in the config: `{ url = "postgres://admin@host/db", password = { env = "NAME" } }`,
@@ -229,7 +232,8 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     fn of(error: &sqlx::Error, name: &str) -> Self {
-        let Some(error) = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) else {
+        let Some(error) = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+        else {
             let failure = Failure::unknown(format!("{name} does not answer"));
             let failure = failure.hint("check that the server runs, its address, and sslmode of its URL");
             return Self { answer: Answer::Unknown, failure };

@@ -18,7 +18,7 @@
 //!
 //! # Assumptions
 //! 1. The admin role may change the roles: a superuser, or one with CREATEROLE (from PostgreSQL 16 on with ADMIN OPTION).
-//! 2. Roles of PgBouncer's clients that are connected there without a session here are not seen here.
+//! 2. Clients of a PgBouncer that has no session for them at the moment are seen if it is one of `poolers`.
 
 use keytrail_rules::model::Secret;
 use serde::Deserialize;
@@ -36,11 +36,8 @@ mod likeness;
 mod single;
 
 /// `postgres`.
-pub(super) static KIND: IssuerKind = IssuerKind {
-    name: "postgres",
-    about: "the password of a PostgreSQL role, or of two roles in turns",
-    open,
-};
+pub(super) static KIND: IssuerKind =
+    IssuerKind { name: "postgres", about: "the password of a PostgreSQL role, or of two roles in turns", open };
 
 /// The part that names the role.
 const USER: &str = "user";
@@ -71,7 +68,13 @@ struct Table {
     /// How long a revocation waits until nobody is logged in as the old role, in seconds.
     #[serde(default = "minute")]
     drain: u64,
-    /// Whether a revocation ends the sessions that are left.
+    /// Admin consoles of the PgBouncers that the roles log in through: who is connected there counts, too.
+    #[serde(default)]
+    poolers: Vec<Address>,
+    /// After how many seconds a session of the old role that does nothing is one that a pooler keeps for nobody: a
+    /// revocation does not wait for it, and ends it.
+    idle: Option<u32>,
+    /// Whether a revocation ends whatever sessions are left.
     #[serde(default)]
     terminate: bool,
     /// How many letters and digits a password has.
@@ -100,8 +103,15 @@ fn open(settings: &Settings) -> Opened<dyn Issuer> {
         Server::at(url)?;
     }
     match (table.role.take(), table.alternating.take()) {
-        (Some(_), None) if table.owner.is_some() || table.copy_grants || table.reassign => {
-            wrong("`owner`, `copy_grants` and `reassign` are for alternating roles", "take them out")
+        (Some(_), None)
+            if table.owner.is_some()
+                || table.copy_grants
+                || table.reassign
+                || table.idle.is_some()
+                || !table.poolers.is_empty() =>
+        {
+            let what = "`owner`, `copy_grants`, `reassign`, `poolers` and `idle` are for alternating roles";
+            wrong(what, "take them out")
         }
         (Some(role), None) => Ok(Box::new(single::Single { base: Base { table }, role })),
         (None, Some([one, other])) if one == other => wrong("`alternating` names one role twice", "name two roles"),
@@ -162,7 +172,8 @@ impl Base {
         more: &str,
         credential: &Credential,
     ) -> Result<Credential, Failure> {
-        let verifier = credential.part(VERIFIER).ok_or_else(|| Failure::not_done("the new password has no verifier"))?;
+        let verifier =
+            credential.part(VERIFIER).ok_or_else(|| Failure::not_done("the new password has no verifier"))?;
         match put(session, role, more, verifier).await {
             Ok(()) => Ok(credential.duplicate()),
             Err(failure) if failure.outcome == Outcome::NotDone && self.table.plaintext => {
@@ -206,12 +217,12 @@ impl Base {
         let (silent,): (bool,) = session.row(SILENT, &[]).await?;
         if !silent {
             let failure = Failure::not_done("the server refuses verifiers, and its log would hold the password");
-            return Err(failure.hint("set log_statement = 'ddl' and log_min_duration_statement = -1 for the admin role"));
+            return Err(
+                failure.hint("set log_statement = 'ddl' and log_min_duration_statement = -1 for the admin role")
+            );
         }
         let password = value(credential)?.expose();
-        session
-            .row::<(String,)>("SELECT left(set_config('keytrail.password', $1, true), 0)", &[password])
-            .await?;
+        session.row::<(String,)>("SELECT left(set_config('keytrail.password', $1, true), 0)", &[password]).await?;
         let alter = format!("ALTER ROLE {}{more} PASSWORD %L", role.quoted());
         let body = format!("BEGIN EXECUTE format({}, current_setting('keytrail.password')); END", literal(&alter));
         session.run(&format!("DO {}", literal(&body))).await?;
@@ -235,14 +246,12 @@ async fn put(session: &mut Session, role: &RoleName, more: &str, verifier: &Secr
 
 /// What the server keeps of a role's password; `None` where it keeps nothing, or does not let it be read.
 async fn kept(session: &mut Session, role: &RoleName) -> Result<Option<Secret>, Failure> {
-    let (allowed,): (bool,) =
-        session.row("SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')", &[]).await?;
+    let (allowed,): (bool,) = session.row("SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')", &[]).await?;
     if !allowed {
         return Ok(None);
     }
-    let rows: Vec<(Option<String>,)> = session
-        .rows("SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1", &[role.as_str()])
-        .await?;
+    let rows: Vec<(Option<String>,)> =
+        session.rows("SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = $1", &[role.as_str()]).await?;
     Ok(rows.into_iter().next().and_then(|(verifier,)| verifier).map(Secret::new))
 }
 

@@ -107,9 +107,8 @@ mod tests {
         let server = made.expose().rsplit_once(':').unwrap().1;
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &BASE64_STANDARD.decode(server).unwrap());
         let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let exchanged = format!(
-            "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
-        );
+        let exchanged =
+            format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}");
         let signature = aws_lc_rs::hmac::sign(&key, exchanged.as_bytes());
         assert_eq!(BASE64_STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     }
@@ -129,7 +128,8 @@ mod tests {
     #[test]
     fn what_is_no_verifier_matches_nothing() {
         let endless = format!("SCRAM-SHA-256$4294967295:{}$x:y", "AAAA");
-        for text in ["", "md5", "SCRAM-SHA-256$", "SCRAM-SHA-256$0:AAAA$x:y", "SCRAM-SHA-256$1:*$x:y", endless.as_str()] {
+        for text in ["", "md5", "SCRAM-SHA-256$", "SCRAM-SHA-256$0:AAAA$x:y", "SCRAM-SHA-256$1:*$x:y", endless.as_str()]
+        {
             assert!(!matches(&Secret::from(text), &Secret::from("x")), "{text}");
         }
     }

@@ -13,8 +13,11 @@ use crate::settings::{Given, Settings};
 use crate::workloads::Values;
 
 /// `postgres`.
-pub(super) static KIND: ProbeKind =
-    ProbeKind { name: "postgres", about: "a login to PostgreSQL or PgBouncer over a new connection, and a query", open };
+pub(super) static KIND: ProbeKind = ProbeKind {
+    name: "postgres",
+    about: "a login to PostgreSQL or PgBouncer over a new connection, and a query",
+    open,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,9 +65,9 @@ impl Login {
             return Ok((self.user.clone().unwrap_or_default(), given.get()?));
         };
         let (item, part) = from.rsplit_once('#').unwrap_or((from, VALUE));
-        let credential: &Credential = values
-            .get(item)
-            .ok_or_else(|| Failure::not_done(format!("{item} is not part of the group")).hint("correct `password_from`"))?;
+        let credential: &Credential = values.get(item).ok_or_else(|| {
+            Failure::not_done(format!("{item} is not part of the group")).hint("correct `password_from`")
+        })?;
         let text = |part: &str| credential.part(part).map(|text| text.expose().to_owned());
         let password = text(part).ok_or_else(|| Failure::not_done(format!("{item} has no part {part}")))?;
         let user = self.user.clone().or_else(|| text("user")).ok_or_else(|| {

@@ -31,28 +31,24 @@ use std::time::Duration;
 use keytrail_rules::model::Secret;
 use serde::Deserialize;
 
-use self::console::Console;
 use self::guard::Guard;
 use self::userlist::Style;
 use super::{Mark, Progress, Values, Workload, WorkloadKind};
 use crate::context::{Act, Context};
 use crate::credential::{Credential, VALUE};
 use crate::failure::{Failure, Opened};
+use crate::postgres::console::Console;
 use crate::postgres::{Address, scram};
 use crate::settings::Settings;
 
-mod console;
 mod files;
 pub(super) mod guard;
 mod ini;
 mod userlist;
 
 /// `pgbouncer`.
-pub(super) static KIND: WorkloadKind = WorkloadKind {
-    name: "pgbouncer",
-    about: "PgBouncer: its copy of a credential, switched under PAUSE",
-    open,
-};
+pub(super) static KIND: WorkloadKind =
+    WorkloadKind { name: "pgbouncer", about: "PgBouncer: its copy of a credential, switched under PAUSE", open };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,14 +81,14 @@ fn open(_name: &str, settings: &Settings) -> Opened<dyn Workload> {
     if !(2..=60).contains(&table.pause_limit) {
         return Err(Failure::not_done("`pause_limit` is out of bounds").hint("use 2 to 60 seconds"));
     }
-    if [VALUE_END, "\0"].iter().any(|end| table.database.contains(end)) || table.database.is_empty() {
+    if table.database.contains(NEVER) || table.database.is_empty() {
         return Err(Failure::not_done("`database` is no name of a database").hint("use its name in [databases]"));
     }
     Ok(Box::new(PgBouncer { table }))
 }
 
 /// What no value of PgBouncer's files can hold.
-const VALUE_END: &str = "\n";
+const NEVER: [char; 3] = ['\n', '\r', '\0'];
 
 struct PgBouncer {
     table: Table,
@@ -142,7 +138,7 @@ impl PgBouncer {
                 .hint("name it: user = \"ROLE\" in the [[workload]] table")
         })?;
         let value = credential.part(VALUE).ok_or_else(|| Failure::not_done("the credential has no value"))?;
-        if [user, value.expose()].iter().any(|text| text.contains([VALUE_END, "\r", "\0"].concat().as_str())) {
+        if [user, value.expose()].iter().any(|text| text.contains(NEVER)) {
             return Err(Failure::not_done("the credential has a line end, which no file of PgBouncer can hold"));
         }
         Ok(Some(Login { user, value, credential }))
@@ -189,12 +185,7 @@ impl PgBouncer {
         Ok((text, ini))
     }
 
-    async fn switch(
-        &self,
-        context: &Context,
-        values: &Values<'_>,
-        others: &Values<'_>,
-    ) -> Result<Mark, Failure> {
+    async fn switch(&self, context: &Context, values: &Values<'_>, others: &Values<'_>) -> Result<Mark, Failure> {
         let login = self.needed(values)?;
         let other = self.login(others)?;
         let edits = self.edits(&login, other.as_ref())?;
@@ -210,7 +201,8 @@ impl PgBouncer {
     async fn switch_paused(&self, context: &Context, login: &Login<'_>, edits: &Edits) -> Result<(), Failure> {
         let database = &self.table.database;
         let console = self.console(context).await?;
-        let guard = Guard::post(self.table.guard.as_deref(), &self.table.admin, database, self.limit(), context).await?;
+        let guard =
+            Guard::post(self.table.guard.as_deref(), &self.table.admin, database, self.limit(), context).await?;
         let paused = console.pause(database, guard.time_to_pause()).await;
         let mut console = match paused {
             Ok(console) => console,

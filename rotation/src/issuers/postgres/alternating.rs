@@ -3,15 +3,25 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Act, Answer, Base, Chooser, Context, Credential, Failure, Issuer, Nature, Overlap, RoleName, Session, USER, VERIFIER,
-    exists, kept, later, likeness, standing, terminate,
+    Act, Answer, Base, Chooser, Context, Credential, Failure, Issuer, Nature, Overlap, RoleName, Session, USER,
+    VERIFIER, exists, kept, later, likeness, standing, terminate,
 };
 use crate::credential::same;
+use crate::postgres::console::Console;
 
 /// How often the sessions of a role are counted that is to be retired.
 const GLANCE: Duration = Duration::from_millis(200);
 
-const SESSIONS: &str = "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = $1";
+/// Sessions of a role but for those that have been idle for so many seconds. An admin who may not see what a session does
+/// counts it.
+const SESSIONS: &str = "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = $1 \
+     AND (state = 'idle' AND state_change < now() - make_interval(secs => $2::text::float8)) IS NOT TRUE";
+
+const END_IDLE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity \
+     WHERE usename = $1 AND state = 'idle'";
+
+/// Longer than any session.
+const NEVER: u32 = u32::MAX;
 
 /// The issuer of two roles.
 pub(super) struct Alternating {
@@ -84,12 +94,7 @@ impl Alternating {
     }
 
     /// Superusers, sessions of the idle role, the owner.
-    async fn powers(
-        &self,
-        session: &mut Session,
-        active: &RoleName,
-        idle: &RoleName,
-    ) -> Result<Vec<String>, Failure> {
+    async fn powers(&self, session: &mut Session, active: &RoleName, idle: &RoleName) -> Result<Vec<String>, Failure> {
         let mut wrong = Vec::new();
         for role in [active, idle] {
             let query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND rolsuper)";
@@ -97,7 +102,7 @@ impl Alternating {
                 wrong.push(format!("{role} is a superuser: alternating roles are for applications"));
             }
         }
-        let (used,): (i64,) = session.row(SESSIONS, &[idle.as_str()]).await?;
+        let used = self.sessions(session, idle).await?;
         if used > 0 {
             wrong.push(format!("{idle} has {used} sessions, and is to be the one that nobody uses"));
         }
@@ -158,12 +163,7 @@ impl Alternating {
         session.commit().await
     }
 
-    async fn undo(
-        &self,
-        context: &Context,
-        old: Option<&Credential>,
-        new: Option<&Credential>,
-    ) -> Result<(), Failure> {
+    async fn undo(&self, context: &Context, old: Option<&Credential>, new: Option<&Credential>) -> Result<(), Failure> {
         let (_, idle) = self.turns(old, new)?;
         let mut session = self.admin(context).await?;
         retire(&mut session, idle).await?;
@@ -184,7 +184,7 @@ impl Alternating {
             }
             None => false,
         };
-        if orderly && !self.drained(&mut session, former).await? && !self.base.table.terminate {
+        if orderly && !self.drained(context, &mut session, former).await? && !self.base.table.terminate {
             let seconds = self.base.table.drain;
             let failure = Failure::unknown(format!("{former} still has sessions after {seconds} s: it is not retired"));
             return Err(failure.hint("restart who uses it and resume, or set terminate = true"));
@@ -192,17 +192,31 @@ impl Alternating {
         retire(&mut session, former).await?;
         if self.base.table.terminate {
             terminate(&mut session, former).await.map_err(later)?;
+        } else if self.base.table.idle.is_some() {
+            session.row::<(i64,)>(END_IDLE, &[former.as_str()]).await.map_err(later)?;
         }
         session.close().await;
         Ok(())
     }
 
+    async fn sessions(&self, session: &mut Session, role: &RoleName) -> Result<i64, Failure> {
+        let idle = self.base.table.idle.unwrap_or(NEVER).to_string();
+        Ok(session.row::<(i64,)>(SESSIONS, &[role.as_str(), &idle]).await?.0)
+    }
+
     /// Waits until nobody is logged in as a role, for as long as the config says.
-    async fn drained(&self, session: &mut Session, role: &RoleName) -> Result<bool, Failure> {
+    async fn drained(&self, context: &Context, session: &mut Session, role: &RoleName) -> Result<bool, Failure> {
         let end = Instant::now() + Duration::from_secs(self.base.table.drain);
+        let mut poolers = Vec::new();
+        for address in &self.base.table.poolers {
+            poolers.push(Console::open(address, context).await?);
+        }
         loop {
-            let (sessions,): (i64,) = session.row(SESSIONS, &[role.as_str()]).await?;
-            if sessions == 0 {
+            let mut clients = 0;
+            for pooler in &mut poolers {
+                clients += pooler.clients(role.as_str()).await?;
+            }
+            if clients == 0 && self.sessions(session, role).await? == 0 {
                 return Ok(true);
             }
             if Instant::now() >= end {

@@ -14,8 +14,10 @@ const DATABASES: &str = "SELECT DISTINCT datname::text FROM pg_catalog.pg_shdepe
      WHERE refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND datallowconn \
      AND refobjid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1) ORDER BY 1";
 
-/// How many objects a role owns in this database, and of those that all databases share.
+/// How many objects a role owns in this database, and of those that all databases share. Its default privileges, which
+/// are its own too, are no object.
 const OWNED: &str = "SELECT count(*) FROM pg_catalog.pg_shdepend WHERE deptype = 'o' \
+     AND classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass \
      AND dbid IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) \
      AND refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass \
      AND refobjid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1)";
@@ -132,7 +134,9 @@ impl Base {
                 }
             }
             if let Some(owner) = self.table.owner.as_ref().filter(|_| self.table.reassign) {
-                session.run(&format!("REASSIGN OWNED BY {} TO {}", active.quoted(), identifier(owner.as_str()))).await?;
+                session
+                    .run(&format!("REASSIGN OWNED BY {} TO {}", active.quoted(), identifier(owner.as_str())))
+                    .await?;
             }
             session.commit().await?;
             session.close().await;

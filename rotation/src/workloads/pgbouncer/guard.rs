@@ -16,10 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 
-use super::console::Console;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::postgres::Address;
+use crate::postgres::console::Console;
 
 /// The hidden command.
 pub const COMMAND: &str = "pgbouncer-guard";

@@ -5,26 +5,27 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use super::{Address, Session, identifier};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::postgres::{Address, Session, identifier};
 
 /// A session of the console.
-pub(super) struct Console {
+pub(crate) struct Console {
     session: Session,
     user: String,
 }
 
 /// A line of `SHOW DATABASES`.
-pub(super) struct Database {
+pub(crate) struct Database {
     /// The user that it logs in as, whoever the client is.
-    pub(super) forced: Option<String>,
+    pub(crate) forced: Option<String>,
     /// Whether clients wait.
-    pub(super) paused: bool,
+    pub(crate) paused: bool,
 }
 
 impl Console {
-    pub(super) async fn open(address: &Address, context: &Context) -> Result<Self, Failure> {
+    /// Logs in.
+    pub(crate) async fn open(address: &Address, context: &Context) -> Result<Self, Failure> {
         let server = address.server()?.through_pooler();
         let user = server.user().to_owned();
         Ok(Self { session: server.connect(context).await?, user })
@@ -34,7 +35,7 @@ impl Console {
     ///
     /// # Errors
     /// It has none of that name.
-    pub(super) async fn database(&mut self, name: &str) -> Result<Database, Failure> {
+    pub(crate) async fn database(&mut self, name: &str) -> Result<Database, Failure> {
         let rows = self.session.show("SHOW DATABASES").await?;
         let row = rows.iter().find(|row| text(row, "name").as_deref() == Some(name)).ok_or_else(|| {
             Failure::not_done(format!("PgBouncer has no database {name}")).hint("correct `database` or `admin`")
@@ -43,9 +44,15 @@ impl Console {
         Ok(Database { forced, paused: text(row, "paused").as_deref() == Some("1") })
     }
 
+    /// How many clients are logged in as a role, whether or not they have a session at the server now.
+    pub(crate) async fn clients(&mut self, role: &str) -> Result<usize, Failure> {
+        let rows = self.session.show("SHOW CLIENTS").await?;
+        Ok(rows.iter().filter(|row| text(row, "user").as_deref() == Some(role)).count())
+    }
+
     /// Lets no client of a database begin anything, and waits until all have ended what they began. Where that takes
     /// longer than `limit` it fails, and the database may be paused.
-    pub(super) async fn pause(mut self, name: &str, limit: Duration) -> Result<Self, Failure> {
+    pub(crate) async fn pause(mut self, name: &str, limit: Duration) -> Result<Self, Failure> {
         match tokio::time::timeout(limit, self.session.run(&format!("PAUSE {}", identifier(name)))).await {
             Ok(done) => done.map(|()| self),
             Err(_) => {
@@ -57,7 +64,7 @@ impl Console {
     }
 
     /// Lets the clients of a database go on, if it is paused.
-    pub(super) async fn resume(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn resume(&mut self, name: &str) -> Result<(), Failure> {
         if !self.database(name).await?.paused {
             return Ok(());
         }
@@ -67,12 +74,12 @@ impl Console {
     }
 
     /// Makes it read its files.
-    pub(super) async fn reload(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn reload(&mut self) -> Result<(), Failure> {
         self.session.run("RELOAD").await
     }
 
     /// What of its settings would be in the way.
-    pub(super) async fn obstacles(&mut self, pause_limit: u64, pauses: bool) -> Result<Vec<String>, Failure> {
+    pub(crate) async fn obstacles(&mut self, pause_limit: u64, pauses: bool) -> Result<Vec<String>, Failure> {
         let rows = self.session.show("SHOW CONFIG").await?;
         let setting = |key: &str| {
             rows.iter().find(|row| text(row, "key").as_deref() == Some(key)).and_then(|row| text(row, "value"))
@@ -92,7 +99,8 @@ impl Console {
         Ok(wrong)
     }
 
-    pub(super) async fn close(self) {
+    /// Says goodbye.
+    pub(crate) async fn close(self) {
         self.session.close().await;
     }
 }
