@@ -23,6 +23,7 @@ mod grants;
 mod load;
 mod pgbouncer;
 mod pgbouncer_guard;
+mod plaintext;
 mod roles;
 
 /// The id of the only item.

@@ -223,7 +223,7 @@ impl Base {
         }
         let password = value(credential)?.expose();
         session.row::<(String,)>("SELECT left(set_config('keytrail.password', $1, true), 0)", &[password]).await?;
-        let alter = format!("ALTER ROLE {}{more} PASSWORD %L", role.quoted());
+        let alter = format!("ALTER ROLE {}{more} PASSWORD %L", role.quoted().replace('%', "%%"));
         let body = format!("BEGIN EXECUTE format({}, current_setting('keytrail.password')); END", literal(&alter));
         session.run(&format!("DO {}", literal(&body))).await?;
         session.commit().await?;

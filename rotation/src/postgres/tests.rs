@@ -18,7 +18,7 @@ fn the_config_holds_no_password() {
 fn a_server_is_called_without_its_user() {
     let server = Server::at("postgres://admin@db.example:6000/app?sslmode=verify-full").unwrap();
     assert_eq!((server.name().as_str(), server.user()), ("postgres://db.example:6000/app", "admin"));
-    let socket = Server::at("postgres://admin@/app?host=/run/postgresql").unwrap();
+    let socket = Server::at("postgres:///app?host=/run/postgresql&user=admin").unwrap();
     assert_eq!(socket.name(), "postgres:///run/postgresql/app");
 }
 
