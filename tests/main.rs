@@ -16,6 +16,7 @@ mod planted;
 mod rotate;
 mod rotation_stores;
 mod rotation_redis;
+mod rotation_postgres;
 mod sarif;
 mod state;
 mod support;

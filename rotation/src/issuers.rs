@@ -36,6 +36,7 @@ table![
     grafana,
     human,
     jwt,
+    postgres,
     redis,
     scim,
 ];

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod ledger;
 pub mod notify;
 pub mod plan;
+mod postgres;
 pub mod probes;
 pub mod process;
 pub mod random;

@@ -28,6 +28,7 @@ table![
     command,
     http,
     log,
+    postgres,
     prometheus,
     redis,
     token,

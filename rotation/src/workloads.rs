@@ -30,10 +30,11 @@ macro_rules! table {
 }
 
 table![
-    command,
-    compose,
     #[cfg(feature = "kubernetes")]
     kubernetes,
+    command,
+    compose,
+    pgbouncer,
     systemd,
     url,
 ];
@@ -44,6 +45,8 @@ impl WorkloadKind {
         KINDS.iter().copied().find(|kind| kind.name == name)
     }
 }
+
+pub use pgbouncer::guard::{COMMAND as PGBOUNCER_GUARD, stand as guard_pgbouncer};
 
 /// The credentials of a group by item id, for workloads that take them from Keytrail rather than from a store.
 pub type Values<'a> = BTreeMap<&'a str, &'a Credential>;

@@ -72,6 +72,9 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Resume a database of PgBouncer if the rotation that paused it dies. Rotations start it by themselves.
+    #[command(name = keytrail_rotation::workloads::PGBOUNCER_GUARD, hide = true)]
+    PgbouncerGuard,
 }
 
 /// Which sources to read, and as of when.

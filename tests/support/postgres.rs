@@ -48,7 +48,7 @@ impl Postgres {
 
     /// Starts a server with more lines in its `postgresql.conf`.
     pub(crate) fn start_with(settings: &str) -> Self {
-        let bin = env::var_os("KEYTRAIL_TEST_PG_BIN").map_or("/usr/lib/postgresql/15/bin".into(), PathBuf::from);
+        let bin = programs();
         assert!(
             bin.join("initdb").exists(),
             "there is no PostgreSQL in {}: run tests/run, or set KEYTRAIL_TEST_PG_BIN to the folder of initdb",
@@ -105,6 +105,11 @@ impl Postgres {
         self.folder.path().join("data/log/pg.json")
     }
 
+    /// What it wrote to standard error.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).expect("a log")
+    }
+
     /// The port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
@@ -141,8 +146,13 @@ impl Drop for Postgres {
     }
 }
 
+/// The folder of `initdb`, `psql` and `pgbench`.
+pub(crate) fn programs() -> PathBuf {
+    env::var_os("KEYTRAIL_TEST_PG_BIN").map_or("/usr/lib/postgresql/15/bin".into(), PathBuf::from)
+}
+
 /// User and group to run the server as: it refuses to run as root.
-fn server_user() -> Option<(u32, u32)> {
+pub(super) fn server_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
@@ -153,7 +163,7 @@ fn server_user() -> Option<(u32, u32)> {
     Some((id("-u"), id("-g")))
 }
 
-fn as_user(program: &Path, user: Option<(u32, u32)>) -> Command {
+pub(super) fn as_user(program: &Path, user: Option<(u32, u32)>) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null()).env_remove("PGPASSWORD").current_dir("/");
     if let Some((uid, gid)) = user {
