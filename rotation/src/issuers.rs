@@ -30,7 +30,7 @@ macro_rules! table {
 #[cfg(test)]
 mod testing;
 
-table![generate, grafana, jwt];
+table![command, generate, grafana, jwt];
 
 impl IssuerKind {
     /// The kind of that name.
