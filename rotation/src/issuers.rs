@@ -30,7 +30,7 @@ macro_rules! table {
 #[cfg(test)]
 mod testing;
 
-table![command, generate, grafana, jwt];
+table![command, generate, grafana, human, jwt];
 
 impl IssuerKind {
     /// The kind of that name.

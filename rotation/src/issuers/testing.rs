@@ -1,11 +1,14 @@
 //! What the tests of issuers share.
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use keytrail_rules::model::Secret;
 use serde_json::Value;
 
+use super::human::Person;
 use super::{Issuer, IssuerKind};
 use crate::context::Context;
 use crate::credential::Credential;
@@ -63,4 +66,50 @@ pub(super) fn given(folder: &Path, value: &str) -> Value {
     let path = folder.join("login");
     std::fs::write(&path, value).unwrap();
     serde_json::json!({"file": path})
+}
+
+/// A person who says these things, one after the other, and then nothing more.
+#[derive(Default)]
+pub(super) struct Script {
+    says: Mutex<VecDeque<String>>,
+    told: Mutex<Vec<String>>,
+}
+
+impl Script {
+    pub(super) fn of(says: &[&str]) -> Arc<Self> {
+        Arc::new(Self { says: Mutex::new(says.iter().map(|word| (*word).to_owned()).collect()), ..Self::default() })
+    }
+
+    pub(super) fn told(&self) -> String {
+        self.told.lock().unwrap().join("\n")
+    }
+
+    fn next(&self) -> Result<String, Failure> {
+        self.says.lock().unwrap().pop_front().ok_or_else(|| Failure::unknown("the person gave up"))
+    }
+}
+
+impl Person for Script {
+    fn obstacle(&self) -> Option<String> {
+        None
+    }
+
+    fn tell(&self, line: &str) -> Result<(), Failure> {
+        self.told.lock().unwrap().push(line.to_owned());
+        Ok(())
+    }
+
+    fn show(&self, _: &Secret) -> Result<(), Failure> {
+        self.tell("(shown)")
+    }
+
+    fn ask_hidden(&self, prompt: &str) -> Result<Secret, Failure> {
+        self.tell(prompt)?;
+        self.next().map(Secret::new)
+    }
+
+    fn ask(&self, prompt: &str) -> Result<String, Failure> {
+        self.tell(prompt)?;
+        self.next()
+    }
 }
