@@ -30,7 +30,7 @@ macro_rules! table {
 #[cfg(test)]
 mod testing;
 
-table![command, generate, grafana, human, jwt];
+table![command, generate, grafana, human, jwt, scim];
 
 impl IssuerKind {
     /// The kind of that name.
