@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod notify;
 pub mod plan;
 pub mod probes;
+pub mod process;
 pub mod random;
 pub mod settings;
 pub mod state;

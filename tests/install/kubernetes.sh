@@ -1,11 +1,14 @@
 #!/bin/sh
-# Installs a Kubernetes API server and etcd for the tests to start, and prints the folder of `kube-apiserver`. Debian has
-# etcd as a package, and Kubernetes 1.20.2 only as source, which is built here (some minutes, once).
-# Does nothing where they are there already. Elsewhere than on Debian 12, set KEYTRAIL_TEST_KUBERNETES to a folder with a
-# `kube-apiserver`, and have `etcd` in the PATH.
+# Installs a Kubernetes API server, its controllers and etcd for the tests to start, and prints the folder of
+# `kube-apiserver` and `kube-controller-manager`. Debian has etcd as a package, and Kubernetes 1.20.2 only as source,
+# which is built here (some minutes, once).
+# Does nothing where they are there already. Elsewhere than on Debian 12, set KEYTRAIL_TEST_KUBERNETES to a folder with
+# both programs, and have `etcd` in the PATH.
 set -eu
 version=1.20.2
-if [ -x "${KEYTRAIL_TEST_KUBERNETES:-}/kube-apiserver" ] && command -v etcd >/dev/null; then
+programs='kube-apiserver kube-controller-manager'
+has_all() { for program in $programs; do [ -x "$1/$program" ] || return 1; done; }
+if has_all "${KEYTRAIL_TEST_KUBERNETES:-}" && command -v etcd >/dev/null; then
     echo "$KEYTRAIL_TEST_KUBERNETES"
     exit 0
 fi
@@ -18,9 +21,9 @@ if ! command -v etcd >/dev/null; then
     $as_root apt-get update -q >&2
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends etcd-server >&2
 fi
-if [ ! -x "$tools/kube-apiserver" ]; then
+if ! has_all "$tools"; then
     [ -r /etc/apt/sources.list.d/debian.sources ] || {
-        echo 'no Debian 12: set KEYTRAIL_TEST_KUBERNETES to a folder with a kube-apiserver' >&2
+        echo 'no Debian 12: set KEYTRAIL_TEST_KUBERNETES to a folder with the programs of a control plane' >&2
         exit 1
     }
     $as_root apt-get update -q >&2
@@ -42,8 +45,10 @@ if [ ! -x "$tools/kube-apiserver" ]; then
     cd "kubernetes-$version"
     mkdir -p .go/src/k8s.io
     ln -sfn ../../.. .go/src/k8s.io/kubernetes
-    GOPATH=$PWD/.go CGO_ENABLED=0 HOME=$work/home PATH=/usr/lib/go/bin:$PATH make WHAT=cmd/kube-apiserver >&2
-    mv _output/bin/kube-apiserver "$tools/"
+    missing=
+    for program in $programs; do [ -x "$tools/$program" ] || missing="$missing cmd/$program"; done
+    GOPATH=$PWD/.go CGO_ENABLED=0 HOME=$work/home PATH=/usr/lib/go/bin:$PATH make WHAT="$missing" >&2
+    mv _output/bin/* "$tools/"
     cd "$tools"
     chmod -R u+w "$work"
     rm -rf "$work"

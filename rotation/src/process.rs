@@ -1,0 +1,180 @@
+//! Programs that Keytrail starts.
+//!
+//! # Guarantees
+//! 1. No shell is asked. The environment is what the caller names, and nothing else.
+//! 2. What the program prints is kept in memory that is wiped, up to [`MAX_OUTPUT`]; what it says on standard error is
+//!    thrown away, since nobody knows what it quotes.
+//! 3. At the time limit, or when the caller gives up waiting, the program and all that it started are killed, but for
+//!    what has left its process group.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// What a program may print, in bytes.
+pub const MAX_OUTPUT: usize = 1 << 20;
+
+/// What every program needs of Keytrail's own environment.
+pub const USUAL: &[&str] = &["PATH", "HOME", "USER", "LANG", "TMPDIR"];
+
+/// A program to be started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    folder: PathBuf,
+    limit: Duration,
+}
+
+/// What a program that ended left.
+pub struct Ended {
+    /// Its exit status; `None` where a signal ended it.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub output: Zeroizing<Vec<u8>>,
+}
+
+impl Ended {
+    /// Whether its exit status is 0.
+    pub fn is_success(&self) -> bool {
+        self.status == Some(0)
+    }
+
+    /// How it ended, for people.
+    pub fn words(&self) -> String {
+        self.status.map_or("was ended by a signal".to_owned(), |status| format!("ended with exit status {status}"))
+    }
+}
+
+impl Program {
+    /// A program by its path, or by its name in an absolute folder of `PATH`: a relative one could be of the folder that
+    /// is scanned. It gets [`USUAL`] of the environment.
+    ///
+    /// # Errors
+    /// No such program.
+    pub fn find(name: &str, folder: &Path, limit: Duration) -> Result<Self, Failure> {
+        let path = if name.contains('/') { Some(folder.join(name)) } else { in_path(name) };
+        let path = path.filter(|path| is_executable(path)).ok_or_else(|| {
+            Failure::not_done(format!("there is no program {name}")).hint("install it, or name it by its path")
+        })?;
+        let program = Self { path, arguments: Vec::new(), environment: Vec::new(), folder: folder.to_owned(), limit };
+        Ok(program.inherit(USUAL))
+    }
+
+    /// With further arguments. None of them may be a value.
+    #[must_use]
+    pub fn arguments<T: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// With some variables of Keytrail's own environment, those that are set.
+    #[must_use]
+    pub fn inherit<T: AsRef<str>>(mut self, names: &[T]) -> Self {
+        let set = |name: &T| Some((OsString::from(name.as_ref()), std::env::var_os(name.as_ref())?));
+        self.environment.extend(names.iter().filter_map(set));
+        self
+    }
+
+    /// With a variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Its name, for people.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// Runs it to its end, with `input` on its standard input.
+    ///
+    /// # Errors
+    /// It does not start; it prints too much or does not end in time, and is killed: what it had done by then is not
+    /// known.
+    pub async fn run(&self, input: &[u8]) -> Result<Ended, Failure> {
+        let name = self.name();
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let mut child = command
+            .spawn()
+            .map_err(|error| Failure::not_done(format!("{name} cannot be started: {}", error.kind())))?;
+        let mut group = Group(child.id());
+        let ended = tokio::time::timeout(self.limit, talk(&mut child, input)).await;
+        match ended {
+            Ok(Ok(Some(ended))) => {
+                group.0 = None;
+                Ok(ended)
+            }
+            Ok(Ok(None)) => Err(Failure::unknown(format!("{name} prints more than {MAX_OUTPUT} bytes"))),
+            Ok(Err(error)) => Err(Failure::unknown(format!("{name} cannot be talked to: {}", error.kind()))),
+            Err(_) => Err(Failure::unknown(format!("{name} did not end within {} s", self.limit.as_secs()))
+                .hint("run it by hand to see what it waits for")),
+        }
+    }
+}
+
+/// Writes and reads until the program has ended; `None` where it prints too much.
+async fn talk(child: &mut Child, input: &[u8]) -> io::Result<Option<Ended>> {
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let write = async move {
+        if let Some(mut stdin) = stdin {
+            // A program need not read what it is told.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT + 1));
+    let read = async {
+        match stdout {
+            Some(stdout) => stdout.take(MAX_OUTPUT as u64 + 1).read_to_end(&mut output).await,
+            None => Ok(0),
+        }
+    };
+    let ((), length) = tokio::join!(write, read);
+    if length? > MAX_OUTPUT {
+        return Ok(None);
+    }
+    // Only now: as long as nobody has waited for it, its process id and so its group cannot be another's.
+    let status = child.wait().await?;
+    Ok(Some(Ended { status: status.code(), output }))
+}
+
+/// Kills a process group when it is dropped. To be disarmed once its leader was waited for.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // It may have ended by itself.
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let absolute = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    absolute.map(|folder| folder.join(name)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests;
