@@ -1,5 +1,6 @@
 //! What every act of a rotation is told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -17,12 +18,14 @@ pub struct Context {
     pub run: String,
     /// Limit for one request.
     pub timeout: Duration,
+    /// The folder that is scanned: relative paths of the config start from it.
+    pub folder: PathBuf,
 }
 
 impl Context {
     /// A context with the usual limit.
     pub fn new(run: &str) -> Self {
-        Self { run: run.to_owned(), timeout: Duration::from_secs(30) }
+        Self { run: run.to_owned(), timeout: Duration::from_secs(30), folder: PathBuf::from(".") }
     }
 
     /// How Keytrail calls itself: `keytrail/0.1.0 (run kt-…)`.
