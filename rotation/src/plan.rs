@@ -19,7 +19,7 @@ mod command;
 mod render;
 mod select;
 mod steps;
-mod workload;
+pub(crate) mod workload;
 mod write;
 
 use std::fmt;

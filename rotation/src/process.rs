@@ -7,14 +7,14 @@
 //! 3. At the time limit, or when the caller gives up waiting, the program and all that it started are killed, but for
 //!    what has left its process group.
 
+pub mod message;
+
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
@@ -108,7 +108,9 @@ impl Program {
         let name = self.name();
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
         let mut child = command
             .spawn()
             .map_err(|error| Failure::not_done(format!("{name} cannot be started: {}", error.kind())))?;
@@ -158,10 +160,13 @@ struct Group(Option<u32>);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(id) = id {
-            // It may have ended by itself.
-            let _ = kill_process_group(id, Signal::KILL);
+        #[cfg(unix)]
+        {
+            use rustix::process::{Pid, Signal, kill_process_group};
+            if let Some(id) = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+                // It may have ended by itself.
+                let _ = kill_process_group(id, Signal::KILL);
+            }
         }
     }
 }
@@ -173,8 +178,14 @@ fn in_path(name: &str) -> Option<PathBuf> {
 }
 
 fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|about| {
+        #[cfg(unix)]
+        let may_run = std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 != 0;
+        #[cfg(not(unix))]
+        let may_run = true;
+        about.is_file() && may_run
+    })
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

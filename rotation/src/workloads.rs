@@ -20,16 +20,21 @@ pub struct WorkloadKind {
     pub open: fn(&str, &Settings) -> Opened<dyn Workload>,
 }
 
-/// Declares the modules of the kinds and lists them: one line a kind.
+/// Declares the modules of the kinds and lists them: one line a kind, below the feature that it needs.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name;)*
+    ($($(#[$gate:meta])? $name:ident),* $(,)?) => {
+        $($(#[$gate])? mod $name;)*
         /// Every kind of workload.
-        pub static KINDS: &[&WorkloadKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&WorkloadKind] = &[$($(#[$gate])? &$name::KIND),*];
     };
 }
 
-table![];
+table![
+    compose,
+    #[cfg(feature = "kubernetes")]
+    kubernetes,
+    systemd,
+];
 
 impl WorkloadKind {
     /// The kind of that name.
@@ -40,6 +45,13 @@ impl WorkloadKind {
 
 /// The credentials of a group by item id, for workloads that take them from Keytrail rather than from a store.
 pub type Values<'a> = BTreeMap<&'a str, &'a Credential>;
+
+/// The credential of an item that a table names: by its id, or by its key where one environment alone is at hand.
+pub(crate) fn credential_of<'a>(values: &Values<'a>, name: &str) -> Option<&'a Credential> {
+    let mut named = values.iter().filter(|(id, _)| id.split_once('@').is_some_and(|(key, _)| key == name));
+    let only = || Some(named.next()?.1).filter(|_| named.next().is_none());
+    values.get(name).or_else(only).copied()
+}
 
 /// Who loads a credential.
 pub trait Workload: Send + Sync {
@@ -73,4 +85,20 @@ pub enum Progress {
     Waiting(String),
     /// It will not come; in words.
     Failed(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_named_by_its_id_or_by_a_key_that_is_clear() {
+        let [one, other] = ["one", "other"].map(|value| Credential::of_value(value.into()));
+        let shown = |values: &Values<'_>, name| Some(credential_of(values, name)?.value()?.expose().to_owned());
+        let both = Values::from([("KEY@production", &one), ("KEY@staging", &other)]);
+        assert_eq!(shown(&both, "KEY@staging").as_deref(), Some("other"));
+        assert_eq!(shown(&both, "KEY"), None);
+        assert_eq!(shown(&Values::from([("KEY@staging", &other), ("K@x", &one)]), "KEY").as_deref(), Some("other"));
+        assert_eq!(shown(&Values::from([("KEY", &one), ("KEY@x", &other)]), "KEY").as_deref(), Some("one"));
+    }
 }

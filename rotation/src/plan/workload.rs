@@ -54,28 +54,47 @@ fn of_kubernetes(path: &str) -> (Loading, Vec<Command>) {
 
 /// `deploy/compose.yaml/api`: file and service. A file alone stands for what its services share.
 fn of_compose(path: &str) -> (Loading, Vec<Command>) {
-    let is_file = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml");
-    let command = match path.rsplit_once('/') {
-        Some((file, service)) if is_file(file) => Some((in_project(file), service)),
-        None if !is_file(path) => Some((Builder::new(&["docker", "compose"]), path)),
-        _ => None,
-    };
-    let recreate = |(compose, service): (Builder, &str)| {
+    let recreate = |(project, service): (Project<'_>, &str)| {
+        let compose = Builder::new(&["docker", "compose"]);
+        let compose = match project {
+            Project::Here => compose,
+            Project::Folder(folder) => compose.word("--project-directory").name(folder),
+            Project::File(file) => compose.word("-f").name(file),
+        };
         compose.word("up").word("-d").word("--no-deps").word("--force-recreate").name(service).build(None)
     };
-    (Loading::Recreate, command.and_then(recreate).into_iter().collect())
+    (Loading::Recreate, compose_service(path).and_then(recreate).into_iter().collect())
 }
 
-/// `docker compose` for the project of a file. Where the file has a name that Compose looks for, it is left to Compose,
-/// which then finds the override file beside it too.
-fn in_project(file: &str) -> Builder {
-    let compose = Builder::new(&["docker", "compose"]);
+/// How `docker compose` is told the project. Where the file has a name that it looks for, that is left to it: it then
+/// finds the override file beside it too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Project<'a> {
+    /// By the folder that it is started in.
+    Here,
+    /// By `--project-directory`.
+    Folder(&'a str),
+    /// By `-f`.
+    File(&'a str),
+}
+
+/// The project and the service of `deploy/compose.yaml/api` or `api`; `None` of a file alone.
+pub(crate) fn compose_service(path: &str) -> Option<(Project<'_>, &str)> {
+    let is_file = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml");
+    match path.rsplit_once('/') {
+        Some((file, service)) if is_file(file) => Some((project(file), service)),
+        None if !is_file(path) => Some((Project::Here, path)),
+        _ => None,
+    }
+}
+
+fn project(file: &str) -> Project<'_> {
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let is_usual = matches!(stem.strip_suffix(".override").unwrap_or(stem), "compose" | "docker-compose");
     match (is_usual, folder) {
-        (true, "") => compose,
-        (true, folder) => compose.word("--project-directory").name(folder),
-        (false, _) => compose.word("-f").name(file),
+        (true, "") => Project::Here,
+        (true, folder) => Project::Folder(folder),
+        (false, _) => Project::File(file),
     }
 }
