@@ -64,11 +64,14 @@ impl Program {
     /// # Errors
     /// No such program.
     pub fn find(name: &str, folder: &Path, limit: Duration) -> Result<Self, Failure> {
+        // What is started is looked up from its own folder on, not from Keytrail's.
+        let folder = std::path::absolute(folder)
+            .map_err(|error| Failure::not_done(format!("there is no current folder: {}", error.kind())))?;
         let path = if name.contains('/') { Some(folder.join(name)) } else { in_path(name) };
         let path = path.filter(|path| is_executable(path)).ok_or_else(|| {
             Failure::not_done(format!("there is no program {name}")).hint("install it, or name it by its path")
         })?;
-        let program = Self { path, arguments: Vec::new(), environment: Vec::new(), folder: folder.to_owned(), limit };
+        let program = Self { path, arguments: Vec::new(), environment: Vec::new(), folder, limit };
         Ok(program.inherit(USUAL))
     }
 

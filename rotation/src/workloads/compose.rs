@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 use super::{Mark, Progress, Values, Workload, WorkloadKind, credential_of};
 use crate::context::{Act, Context};
 use crate::credential::{Credential, same};
-use crate::failure::{Failure, Opened};
+use crate::failure::Failure;
 use crate::plan::workload::{Project, compose_service};
 use crate::process::{Ended, Program};
 use crate::settings::Settings;
@@ -113,7 +113,8 @@ impl Compose {
             }
         }
         match &self.table.config {
-            Some(folder) => Ok(docker.arguments(["--config".as_ref(), context.folder.join(folder).as_os_str()])),
+            // It is started in the scanned folder, so that the path may be as it is.
+            Some(folder) => Ok(docker.arguments(["--config".as_ref(), folder.as_os_str()])),
             None => Ok(docker),
         }
     }

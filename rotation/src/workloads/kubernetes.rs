@@ -14,6 +14,7 @@
 //!
 //! # Assumptions
 //! * The container's readiness probe fails where it cannot work with what it loaded; else a probe has to show it.
+//! * Pods that are ending still use the old value for as long as their grace period; only newer clusters count them.
 //! * Whether a Secret that the pods refer to can be changed is for its store to say.
 
 mod patch;
@@ -37,7 +38,7 @@ use self::rollout::Kind;
 use super::{Mark, Progress, Values, Workload, WorkloadKind, credential_of};
 use crate::context::{Act, Context};
 use crate::credential::VALUE;
-use crate::failure::{Failure, Opened};
+use crate::failure::Failure;
 use crate::settings::Settings;
 
 /// Workloads of Kubernetes.

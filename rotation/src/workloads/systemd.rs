@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::{Mark, Progress, Values, Workload, WorkloadKind};
 use crate::context::{Act, Context};
-use crate::failure::{Failure, Opened};
+use crate::failure::Failure;
 use crate::process::Program;
 use crate::settings::Settings;
 

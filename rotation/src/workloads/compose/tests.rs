@@ -28,7 +28,7 @@ fn a_service_is_named_by_its_file_or_alone() {
 }
 
 /// What a container in a state with an environment says of itself.
-fn said(state: serde_json::Value, env: &[&str]) -> (Option<String>, Progress) {
+fn said(state: &serde_json::Value, env: &[&str]) -> (Option<String>, Progress) {
     let output =
         json!([{ "Id": "0123456789abcdef", "State": state, "Config": { "Env": env }, "Name": "/api" }]).to_string();
     let containers = read(output.as_bytes()).unwrap();
@@ -56,7 +56,7 @@ fn a_container_is_done_when_it_runs_and_is_healthy() {
         (json!({ "Status": "paused" }), Some("does not run"), waiting("does not run")),
     ] {
         let obstacle = obstacle.map(|what| format!("container 0123456789ab {what}"));
-        assert_eq!(said(state.clone(), NEW), (obstacle, progress), "{state}");
+        assert_eq!(said(&state, NEW), (obstacle, progress), "{state}");
     }
 }
 
@@ -64,7 +64,7 @@ fn a_container_is_done_when_it_runs_and_is_healthy() {
 fn a_new_container_with_another_value_will_not_get_the_right_one() {
     let text = "container 0123456789ab was made anew with another PASS than the stores hold";
     for env in [&["PASS=planted-old"][..], &["PASS"], &[]] {
-        let (_, progress) = said(json!({ "Status": "running" }), env);
+        let (_, progress) = said(&json!({ "Status": "running" }), env);
         assert_eq!(progress, Progress::Failed(text.to_owned()));
     }
 }

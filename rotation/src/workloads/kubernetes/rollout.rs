@@ -138,6 +138,11 @@ impl Kind {
         if self == Self::Deployment && all > updated {
             return Some(format!("{} old pods are left", all - updated));
         }
+        // Told by newer clusters alone: pods that are ending still use what they loaded.
+        let ending = count(&status["terminatingReplicas"]);
+        if ending > 0 {
+            return Some(format!("{ending} old pods are ending"));
+        }
         if self == Self::StatefulSet && status["currentRevision"] != status["updateRevision"] {
             return Some("old pods are left".to_owned());
         }
