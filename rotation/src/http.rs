@@ -10,6 +10,7 @@
 //! # Assumptions
 //! What is sent lies in buffers of the HTTP and TLS libraries for a moment, which do not wipe them.
 
+mod expected;
 mod verify;
 
 use std::error::Error;
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 use crate::bounded::Bounded;
 use crate::context::Context;
 use crate::failure::Failure;
+pub use expected::{Expected, Statuses, endpoint};
 pub use verify::Verify;
 
 /// Answers of issuers are small.

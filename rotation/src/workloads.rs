@@ -30,10 +30,12 @@ macro_rules! table {
 }
 
 table![
+    command,
     compose,
     #[cfg(feature = "kubernetes")]
     kubernetes,
     systemd,
+    url,
 ];
 
 impl WorkloadKind {
