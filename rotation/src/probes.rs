@@ -24,7 +24,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![command, http, log, prometheus, token];
 
 impl ProbeKind {
     /// The kind of a table: the one whose name is among its keys.
