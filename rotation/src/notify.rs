@@ -23,7 +23,7 @@ macro_rules! table {
     };
 }
 
-table![];
+table![pagerduty, slack, webhook];
 
 impl NotifierKind {
     /// The kind of that name.
@@ -63,3 +63,15 @@ pub enum Ending {
     /// It waits for a person.
     Stuck,
 }
+
+/// The name of an ending in what is sent.
+fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Confirmed => "confirmed",
+        Ending::RolledBack => "rolled-back",
+        Ending::Stuck => "stuck",
+    }
+}
+
+#[cfg(test)]
+mod testing;
