@@ -1,5 +1,6 @@
 //! What the tests share: the binary with a scrubbed environment, temporary trees, and the real servers.
 
+pub(crate) mod docker;
 pub(crate) mod http;
 pub(crate) mod kubernetes;
 pub(crate) mod localemu;
