@@ -207,5 +207,5 @@ impl Workload for Command {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -190,5 +190,5 @@ impl Workload for Systemd {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
