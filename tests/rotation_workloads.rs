@@ -18,7 +18,8 @@ const RUN: &str = "kt-20261121t183000z-0f3a9c21";
 
 fn open(kind: &str, place: &str, table: Value) -> Box<dyn Workload> {
     let kind = WorkloadKind::find(kind).expect("a kind");
-    (kind.open)(place, &Settings(table.as_object().expect("a table").clone())).expect("a workload")
+    let Value::Object(table) = table else { panic!("a table") };
+    (kind.open)(place, &Settings(table)).expect("a workload")
 }
 
 fn value(text: &str) -> Credential {
