@@ -13,6 +13,7 @@ mod hostile;
 mod incidents;
 mod leaks;
 mod planted;
+mod rotation_probes;
 mod rotation_workloads;
 mod sarif;
 mod state;

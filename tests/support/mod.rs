@@ -6,6 +6,7 @@ pub(crate) mod kubernetes;
 pub(crate) mod localemu;
 pub(crate) mod openbao;
 pub(crate) mod postgres;
+pub(crate) mod prometheus;
 
 use std::ffi::OsStr;
 use std::fs;
