@@ -227,7 +227,10 @@ async fn what_is_not_allowed_or_not_there_is_an_obstacle() {
     let none = Values::new();
     let nobody = json!({ "kubeconfig": cluster.login(false) });
     let obstacles = open("kubernetes", "demo/deployment/api", nobody.clone()).preflight(&context).await;
-    assert_eq!(obstacles.expect("an answer"), ["demo/deployment/api: the Kubernetes API does not allow it (403)"]);
+    assert_eq!(
+        obstacles.expect("an answer"),
+        ["demo/deployment/api: the Kubernetes API does not allow it (403): grant `get` and `patch` on it"]
+    );
 
     // Who may look but not touch learns that before anything is changed.
     let rule = json!({ "apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"] });

@@ -31,7 +31,7 @@
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Mark, Progress, Values, Workload, WorkloadKind};
+use super::{Mark, Progress, Values, Workload, WorkloadKind, obstacles};
 use crate::context::{Act, Context};
 use crate::failure::Failure;
 use crate::process::Program;
@@ -172,6 +172,7 @@ impl Workload for Command {
             let asked = Asked { act: "preflight", mark: None, values: &none, others: &none };
             Ok(self.ask(context, asked).await?.obstacles)
         }
+        .map(obstacles)
         .boxed()
     }
 
