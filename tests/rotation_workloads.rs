@@ -46,7 +46,6 @@ fn deployment() -> Value {
         "metadata": { "name": "api" },
         "spec": {
             "replicas": 2,
-            "progressDeadlineSeconds": 2,
             "minReadySeconds": 1,
             "selector": { "matchLabels": { "app": "api" } },
             "template": {
@@ -135,12 +134,17 @@ async fn a_deployment_is_rolled_out_to_its_end_and_a_second_rollout_waits() {
 async fn a_rollout_that_makes_no_progress_has_failed_and_another_one_mends_it() {
     let (cluster, context) = cluster().await;
     let (api, none) = (workload(&cluster, json!({})), Values::new());
+    let deadline = async |seconds: u64| {
+        cluster.patch(DEPLOYMENT, "kubectl", &json!({ "spec": { "progressDeadlineSeconds": seconds } })).await;
+    };
+    deadline(2).await;
     let mark = api.load(&context, &none, &none).await.expect("it is restarted");
     let failed = Progress::Failed("its rollout makes no progress (ProgressDeadlineExceeded)".to_owned());
     assert_eq!(end(&*api, &context, &mark, &none).await, failed);
     let obstacles = api.preflight(&context).await.expect("an answer");
     assert!(obstacles[0].ends_with("(ProgressDeadlineExceeded)"), "{obstacles:?}");
 
+    deadline(600).await;
     // The way back: what the status says of the failed rollout does not count for the next one.
     let again = api.load(&context, &none, &none).await.expect("it is restarted");
     assert_ne!(again, mark);

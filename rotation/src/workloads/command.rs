@@ -36,7 +36,7 @@ use crate::context::{Act, Context};
 use crate::failure::Failure;
 use crate::process::Program;
 use crate::process::message::{Exposed, exposed, json, words};
-use crate::settings::{Settings, Span};
+use crate::settings::Span;
 
 /// A program of the user's.
 pub(super) static KIND: WorkloadKind = WorkloadKind {
