@@ -17,6 +17,8 @@ mod rotate;
 mod rotation_stores;
 mod rotation_redis;
 mod rotation_postgres;
+mod rotation_probes;
+mod rotation_workloads;
 mod sarif;
 mod state;
 mod support;

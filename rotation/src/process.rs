@@ -2,8 +2,8 @@
 //!
 //! # Guarantees
 //! 1. No shell is asked. The environment is what the caller names, and nothing else.
-//! 2. What the program prints is kept in memory that is wiped, up to [`MAX_OUTPUT`]; what it says on standard error is
-//!    thrown away, since nobody knows what it quotes.
+//! 2. What the program prints is kept in memory that is wiped, up to 1 MiB. The lines of its standard error are counted,
+//!    and never shown: nobody knows what they quote.
 //! 3. At the time limit, or when the caller gives up waiting, the program and all that it started are killed, but for
 //!    what has left its process group.
 
@@ -15,17 +15,17 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
 /// What a program may print, in bytes.
-pub const MAX_OUTPUT: usize = 1 << 20;
+const MAX_OUTPUT: usize = 1 << 20;
 
 /// What every program needs of Keytrail's own environment.
-pub const USUAL: &[&str] = &["PATH", "HOME", "USER", "LANG", "TMPDIR"];
+pub const USUAL: &[&str] = &["PATH", "HOME", "LANG"];
 
 /// A program to be started.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Ended {
     pub status: Option<i32>,
     /// What it printed.
     pub output: Zeroizing<Vec<u8>>,
+    /// How many lines of standard error there were.
+    pub lines: u64,
 }
 
 impl Ended {
@@ -54,6 +56,16 @@ impl Ended {
     /// How it ended, for people.
     pub fn words(&self) -> String {
         self.status.map_or("was ended by a signal".to_owned(), |status| format!("ended with exit status {status}"))
+    }
+
+    /// How it ended, for the end of a sentence; of one that ended well only whether it said something on standard error.
+    pub fn told(&self) -> String {
+        let lines = match self.lines {
+            0 => String::new(),
+            1 => "; 1 line of standard error is not shown".to_owned(),
+            lines => format!("; {lines} lines of standard error are not shown"),
+        };
+        if self.is_success() { lines } else { format!(" (it {}){lines}", self.words()) }
     }
 }
 
@@ -111,7 +123,7 @@ impl Program {
         let name = self.name();
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command
@@ -124,17 +136,17 @@ impl Program {
                 group.0 = None;
                 Ok(ended)
             }
-            Ok(Ok(None)) => Err(Failure::unknown(format!("{name} prints more than {MAX_OUTPUT} bytes"))),
+            Ok(Ok(None)) => Err(Failure::unknown(format!("{name} said more than 1 MiB"))),
             Ok(Err(error)) => Err(Failure::unknown(format!("{name} cannot be talked to: {}", error.kind()))),
-            Err(_) => Err(Failure::unknown(format!("{name} did not end within {} s", self.limit.as_secs()))
-                .hint("run it by hand to see what it waits for")),
+            Err(_) => Err(Failure::unknown(format!("{name} did not end within {:?}", self.limit))
+                .hint("raise the limit, or run it by hand to see what it waits for")),
         }
     }
 }
 
 /// Writes and reads until the program has ended; `None` where it prints too much.
 async fn talk(child: &mut Child, input: &[u8]) -> io::Result<Option<Ended>> {
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async move {
         if let Some(mut stdin) = stdin {
             // A program need not read what it is told.
@@ -149,13 +161,25 @@ async fn talk(child: &mut Child, input: &[u8]) -> io::Result<Option<Ended>> {
             None => Ok(0),
         }
     };
-    let ((), length) = tokio::join!(write, read);
+    let ((), length, lines) = tokio::join!(write, read, count(stderr));
     if length? > MAX_OUTPUT {
         return Ok(None);
     }
     // Only now: as long as nobody has waited for it, its process id and so its group cannot be another's.
     let status = child.wait().await?;
-    Ok(Some(Ended { status: status.code(), output }))
+    Ok(Some(Ended { status: status.code(), output, lines }))
+}
+
+/// Counts lines without keeping them.
+async fn count(stream: Option<impl AsyncRead + Unpin>) -> u64 {
+    let Some(mut stream) = stream else { return 0 };
+    let mut block = Zeroizing::new([0; 4096]);
+    let (mut lines, mut last) = (0, b'\n');
+    while let Ok(length @ 1..) = stream.read(&mut block[..]).await {
+        lines += block[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
+        last = block[length - 1];
+    }
+    lines + u64::from(last != b'\n')
 }
 
 /// Kills a process group when it is dropped. To be disarmed once its leader was waited for.

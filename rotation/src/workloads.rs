@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{Act, Context};
 use crate::credential::Credential;
-use crate::failure::Opened;
+use crate::failure::{Failure, Opened, Outcome};
 use crate::settings::Settings;
 
 /// A kind of workload.
@@ -56,6 +56,16 @@ pub(crate) fn credential_of<'a>(values: &Values<'a>, name: &str) -> Option<&'a C
     let mut named = values.iter().filter(|(id, _)| id.split_once('@').is_some_and(|(key, _)| key == name));
     let only = || Some(named.next()?.1).filter(|_| named.next().is_none());
     values.get(name).or_else(only).copied()
+}
+
+/// What a preflight found. That something cannot be done is an obstacle like others, with what to do about it.
+fn obstacles(found: Result<Vec<String>, Failure>) -> Result<Vec<String>, Failure> {
+    match found {
+        Err(Failure { outcome: Outcome::NotDone, what, hint }) => {
+            Ok(vec![hint.map_or(what.clone(), |hint| format!("{what}: {hint}"))])
+        }
+        other => other,
+    }
 }
 
 /// Who loads a credential.

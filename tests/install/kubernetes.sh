@@ -48,7 +48,7 @@ if ! has_all "$tools"; then
     missing=
     for program in $programs; do [ -x "$tools/$program" ] || missing="$missing cmd/$program"; done
     GOPATH=$PWD/.go CGO_ENABLED=0 HOME=$work/home PATH=/usr/lib/go/bin:$PATH make WHAT="$missing" >&2
-    mv _output/bin/* "$tools/"
+    for program in $programs; do [ -x "$tools/$program" ] || mv "_output/bin/$program" "$tools/"; done
     cd "$tools"
     chmod -R u+w "$work"
     rm -rf "$work"

@@ -1,5 +1,6 @@
 //! What the tests share: the binary with a scrubbed environment, temporary trees, and the real servers.
 
+pub(crate) mod docker;
 pub(crate) mod http;
 pub(crate) mod kubernetes;
 pub(crate) mod localemu;
@@ -7,6 +8,7 @@ pub(crate) mod openbao;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod redis;
+pub(crate) mod prometheus;
 
 use std::ffi::OsStr;
 use std::fs;

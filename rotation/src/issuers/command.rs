@@ -12,11 +12,8 @@
 //! 1. The program does each act again without changing more, and tells `not-done` only where that is certain.
 //! 2. A value that is written with escapes in JSON lies for a moment in a buffer of the parser, which does not wipe it.
 
-mod process;
-
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use keytrail_rules::model::Secret;
@@ -29,9 +26,9 @@ use crate::bounded::Bounded;
 use crate::context::{Act, Context};
 use crate::credential::Credential;
 use crate::failure::{Failure, Outcome};
+use crate::process::{Ended, Program};
 use crate::settings::Span;
 use crate::state::Answer;
-use process::{Ended, Program, run};
 
 /// See the module.
 pub(super) static KIND: IssuerKind = IssuerKind {
@@ -53,7 +50,7 @@ const MAX_MESSAGE: usize = 200;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
-    program: PathBuf,
+    program: String,
     #[serde(default)]
     args: Vec<String>,
     /// Limit for one act; that of the context without.
@@ -87,7 +84,9 @@ fn yes() -> bool {
 
 /// An issuer that is a program.
 pub(super) struct CommandIssuer {
-    program: Program,
+    program: String,
+    args: Vec<String>,
+    env: Vec<String>,
     timeout: Option<Duration>,
     recipe: Option<Recipe>,
     nature: Nature,
@@ -141,7 +140,7 @@ enum OutcomeName {
 impl CommandIssuer {
     /// Of a table.
     pub(super) fn of(table: Table) -> Result<Self, Failure> {
-        if table.program.as_os_str().is_empty() {
+        if table.program.is_empty() {
             return Err(Failure::not_done("`program` is empty").hint("name an executable"));
         }
         let recipe = table.generate.map(Recipe::of).transpose()?;
@@ -153,8 +152,8 @@ impl CommandIssuer {
             },
             answers: table.answers,
         };
-        let program = Program { path: table.program, args: table.args, env: table.env };
-        Ok(Self { program, timeout: table.timeout.map(|span| span.0), recipe, nature })
+        let timeout = table.timeout.map(|span| span.0);
+        Ok(Self { program: table.program, args: table.args, env: table.env, timeout, recipe, nature })
     }
 
     /// Runs the program for one act.
@@ -163,14 +162,15 @@ impl CommandIssuer {
     /// It cannot be started; it says that it failed, and how; it ends without a reply.
     async fn ask(&self, context: &Context, question: &Question<'_>) -> Result<Reply, Failure> {
         let input = question.text(&context.run).map_err(|_| Failure::not_done("a credential is too large"))?;
-        let ended = run(&self.program, input.as_bytes(), self.timeout.unwrap_or(context.timeout)).await?;
-        let name = self.program.name();
-        let reply: Option<Reply> = serde_json::from_slice(ended.output.as_bytes()).ok();
+        let limit = self.timeout.unwrap_or(context.timeout);
+        let program = Program::find(&self.program, &context.folder, limit)?.inherit(&self.env).arguments(&self.args);
+        let (ended, name) = (program.run(input.as_bytes()).await?, program.name());
+        let reply: Option<Reply> = serde_json::from_slice(&ended.output).ok();
         let reply = reply.filter(|reply| reply.version == VERSION).ok_or_else(|| {
             Failure::unknown(format!("{name} gave no reply to {}{}", question.act, ended.told()))
                 .hint("see what it does by itself: it may have done what it was asked")
         })?;
-        if reply.ok && ended.succeeded {
+        if reply.ok && ended.is_success() {
             return Ok(reply);
         }
         Err(failed(&name, question, &reply, &ended))
@@ -185,8 +185,8 @@ impl CommandIssuer {
         let kept = |chosen: &Credential| chosen.agrees_with(&credential);
         match credential.value() {
             Some(value) if !value.expose().is_empty() && chosen.is_none_or(kept) => Ok(credential),
-            Some(_) => Err(Failure::unknown(format!("{} set another value than the chosen one", self.program.name()))),
-            None => Err(Failure::unknown(format!("{} told no value", self.program.name()))
+            Some(_) => Err(Failure::unknown(format!("{} set another value than the chosen one", self.program))),
+            None => Err(Failure::unknown(format!("{} told no value", self.program))
                 .hint("a reply to set has credential = {\"value\": …}")),
         }
     }

@@ -84,5 +84,5 @@ impl Probe for Command {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -34,9 +34,23 @@ async fn it_gets_nothing_of_the_environment_but_what_is_named() {
 }
 
 #[tokio::test]
+async fn what_it_says_on_standard_error_is_counted() {
+    for (script, told) in [
+        ("exit 0", ""),
+        ("echo planted >&2", "; 1 line of standard error is not shown"),
+        (
+            "printf 'planted\\nplanted' >&2; exit 3",
+            " (it ended with exit status 3); 2 lines of standard error are not shown",
+        ),
+    ] {
+        assert_eq!(shell(script, LONG).run(b"").await.unwrap().told(), told);
+    }
+}
+
+#[tokio::test]
 async fn too_much_is_not_read() {
     let failure = shell("head -c 1048577 /dev/zero", LONG).run(b"").await.err().unwrap();
-    assert_eq!((failure.outcome, &*failure.what), (Outcome::Unknown, "sh prints more than 1048576 bytes"));
+    assert_eq!((failure.outcome, &*failure.what), (Outcome::Unknown, "sh said more than 1 MiB"));
     assert_eq!(shell("head -c 1048576 /dev/zero", LONG).run(b"").await.unwrap().output.len(), MAX_OUTPUT);
 }
 
@@ -50,7 +64,7 @@ async fn at_the_limit_all_that_it_started_is_killed() {
     let program = shell(&script, Duration::from_secs(1));
     let reading = tokio::task::spawn_blocking(move || std::fs::read(fifo).unwrap());
     let failure = program.run(b"").await.err().unwrap();
-    assert_eq!((failure.outcome, &*failure.what), (Outcome::Unknown, "sh did not end within 1 s"));
+    assert_eq!((failure.outcome, &*failure.what), (Outcome::Unknown, "sh did not end within 1s"));
     assert_eq!(reading.await.unwrap(), b"", "its end comes with the end of the grandchild");
 }
 

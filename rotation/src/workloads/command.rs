@@ -31,12 +31,12 @@
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Mark, Progress, Values, Workload, WorkloadKind};
+use super::{Mark, Progress, Values, Workload, WorkloadKind, obstacles};
 use crate::context::{Act, Context};
 use crate::failure::Failure;
 use crate::process::Program;
 use crate::process::message::{Exposed, exposed, json, words};
-use crate::settings::{Settings, Span};
+use crate::settings::Span;
 
 /// A program of the user's.
 pub(super) static KIND: WorkloadKind = WorkloadKind {
@@ -172,6 +172,7 @@ impl Workload for Command {
             let asked = Asked { act: "preflight", mark: None, values: &none, others: &none };
             Ok(self.ask(context, asked).await?.obstacles)
         }
+        .map(obstacles)
         .boxed()
     }
 
@@ -207,5 +208,5 @@ impl Workload for Command {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Mark, Progress, Values, Workload, WorkloadKind, credential_of};
+use super::{Mark, Progress, Values, Workload, WorkloadKind, credential_of, obstacles};
 use crate::context::{Act, Context};
 use crate::credential::{Credential, same};
 use crate::failure::Failure;
@@ -318,7 +318,7 @@ impl Container<'_> {
 
 impl Workload for Compose {
     fn preflight<'a>(&'a self, context: &'a Context) -> Act<'a, Vec<String>> {
-        self.obstacles(context).boxed()
+        self.obstacles(context).map(obstacles).boxed()
     }
 
     fn load<'a>(&'a self, context: &'a Context, _: &'a Values<'a>, _: &'a Values<'a>) -> Act<'a, Mark> {

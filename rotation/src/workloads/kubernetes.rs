@@ -35,7 +35,7 @@ use serde::Deserialize;
 
 use self::patch::{Stamp, Written};
 use self::rollout::Kind;
-use super::{Mark, Progress, Values, Workload, WorkloadKind, credential_of};
+use super::{Mark, Progress, Values, Workload, WorkloadKind, credential_of, obstacles};
 use crate::context::{Act, Context};
 use crate::credential::VALUE;
 use crate::failure::Failure;
@@ -191,11 +191,8 @@ impl Kubernetes {
             return Ok(vec![format!("{}: {obstacle}", self.full_name())]);
         }
         let client = self.client(context).await?;
-        let object = match self.get(context, &client).await {
-            Ok(Some(object)) => object,
-            Ok(None) => return Ok(vec![format!("there is no {}", self.full_name())]),
-            Err(failure) if failure.outcome == crate::failure::Outcome::NotDone => return Ok(vec![failure.what]),
-            Err(failure) => return Err(failure),
+        let Some(object) = self.get(context, &client).await? else {
+            return Ok(vec![format!("there is no {}", self.full_name())]);
         };
         let mut obstacles = self.refusals(context, &client).await?;
         obstacles.extend(self.kind.unsettled(&object).map(|why| format!("{}: {why}", self.full_name())));
@@ -323,7 +320,7 @@ fn refusal(what: &str, error: &kube::Error) -> Failure {
 
 impl Workload for Kubernetes {
     fn preflight<'a>(&'a self, context: &'a Context) -> Act<'a, Vec<String>> {
-        self.obstacles(context).boxed()
+        self.obstacles(context).map(obstacles).boxed()
     }
 
     fn load<'a>(&'a self, context: &'a Context, values: &'a Values<'a>, others: &'a Values<'a>) -> Act<'a, Mark> {

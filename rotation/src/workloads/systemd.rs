@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use serde::Deserialize;
 
-use super::{Mark, Progress, Values, Workload, WorkloadKind};
+use super::{Mark, Progress, Values, Workload, WorkloadKind, obstacles};
 use crate::context::{Act, Context};
 use crate::failure::Failure;
 use crate::process::Program;
@@ -178,7 +178,7 @@ impl State {
 
 impl Workload for Systemd {
     fn preflight<'a>(&'a self, context: &'a Context) -> Act<'a, Vec<String>> {
-        self.obstacles(context).boxed()
+        self.obstacles(context).map(obstacles).boxed()
     }
 
     fn load<'a>(&'a self, context: &'a Context, _: &'a Values<'a>, _: &'a Values<'a>) -> Act<'a, Mark> {
@@ -190,5 +190,5 @@ impl Workload for Systemd {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

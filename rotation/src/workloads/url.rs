@@ -17,7 +17,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Mark, Progress, Values, Workload, WorkloadKind};
+use super::{Mark, Progress, Values, Workload, WorkloadKind, obstacles};
 use crate::context::{Act, Context};
 use crate::failure::Failure;
 use crate::http::{Expected, Http, Statuses, endpoint, header};
@@ -127,7 +127,7 @@ impl Webhook {
 
 impl Workload for Webhook {
     fn preflight<'a>(&'a self, context: &'a Context) -> Act<'a, Vec<String>> {
-        self.obstacles(context).boxed()
+        self.obstacles(context).map(obstacles).boxed()
     }
 
     fn load<'a>(&'a self, context: &'a Context, _: &'a Values<'a>, _: &'a Values<'a>) -> Act<'a, Mark> {

@@ -45,8 +45,10 @@ async fn status_and_json_are_compared_and_nothing_of_the_answer_is_told() {
 
 #[tokio::test]
 async fn nobody_there_is_unknown_before_and_unhealthy_after() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let probe = open(json!({ "http": format!("http://{free}/health") }));
+    // Bound and not listened on: nobody else gets the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let probe = open(json!({ "http": format!("http://{}/health", socket.local_addr().unwrap()) }));
     assert!(matches!(check(&*probe, Moment::Before).await, Health::Unknown(_)));
     assert!(matches!(check(&*probe, after()).await, Health::Unhealthy(_)));
 }

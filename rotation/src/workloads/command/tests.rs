@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::credential::Credential;
 use crate::failure::Outcome;
+use crate::settings::Settings;
 
 fn open(script: &str, with_values: bool) -> Box<dyn Workload> {
     let table = json!({ "program": "sh", "args": ["-c", script], "values": with_values, "timeout": "60s" });

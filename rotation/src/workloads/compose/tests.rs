@@ -70,6 +70,13 @@ fn a_new_container_with_another_value_will_not_get_the_right_one() {
 }
 
 #[test]
+fn what_cannot_be_done_is_an_obstacle_with_what_to_do() {
+    let found = obstacles(Err(Failure::not_done("there is no program docker").hint("install it")));
+    assert_eq!(found.unwrap(), ["there is no program docker: install it"]);
+    assert!(obstacles(Err(Failure::unknown("no reply"))).is_err(), "what is not known is not an obstacle");
+}
+
+#[test]
 fn what_will_not_come_decides() {
     let (waiting, failed) = (Progress::Waiting("w".to_owned()), Progress::Failed("f".to_owned()));
     assert_eq!(worst([Progress::Done, waiting.clone(), Progress::Done].into_iter()), waiting);

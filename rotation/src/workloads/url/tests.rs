@@ -58,8 +58,10 @@ async fn what_it_answers_tells_whether_it_was_done() {
 
 #[tokio::test]
 async fn while_nobody_is_there_it_is_waited_for_and_before_that_is_an_obstacle() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{free}/");
+    // Bound and not listened on: nobody else gets the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/", socket.local_addr().unwrap());
     let workload = open(json!({ "post": url, "progress": { "get": url } }));
     assert!(matches!(progress(&*workload, &Mark("kt-1 x".to_owned())).await, Progress::Waiting(_)));
     assert_eq!(workload.preflight(&Context::new("kt-1")).await.unwrap().len(), 1);
