@@ -144,7 +144,7 @@ pub struct StoreConfig {
     pub root: PathBuf,
     /// URL of a server; where it is missing, the store's usual environment variable (`VAULT_ADDR`).
     pub address: Option<String>,
-    /// Mounts to read; empty for all that may be listed.
+    /// Mounts, or namespaces of a cluster, to read; empty for all that may be listed.
     pub mounts: Vec<String>,
     /// Vault namespace.
     pub namespace: Option<String>,

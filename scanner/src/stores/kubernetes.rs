@@ -2,7 +2,8 @@
 //!
 //! `mounts` of the `[[store]]` are the namespaces to read; without them, all that may be listed. The cluster is that of
 //! `KUBECONFIG`, of `~/.kube/config` or the one that Keytrail runs in; or the server at `address`, with the token of `auth`
-//! and the authorities of `ca_file`. A place in the store is `NAME:NAMESPACE/secret/SECRET#KEY`.
+//! and the authorities of `ca_file`. A place in the store is `NAME:NAMESPACE/secret/SECRET#KEY`: of a
+//! store that is named `kubernetes`, those of the manifests.
 //!
 //! # What is read
 //! The names of the keys, from what the server notes of who set which field: then no value leaves it. With
@@ -103,7 +104,7 @@ async fn read(config: &StoreConfig, reader: &Reader<'_>) -> Facts {
 }
 
 async fn list(config: &StoreConfig, reader: &Reader<'_>, facts: &mut Facts) -> Result<(), Gap> {
-    let cluster = Cluster::connect(config).await.map_err(|failed| gap(config, None, failed))?;
+    let cluster = Cluster::connect(config).await.map_err(|failed| gap(config, None, &failed))?;
     if config.mounts.is_empty() {
         return list_namespace(config, reader, &cluster, None, facts).await;
     }
@@ -122,7 +123,7 @@ async fn list_namespace(
     namespace: Option<&str>,
     facts: &mut Facts,
 ) -> Result<(), Gap> {
-    let failed = |failed| gap(config, namespace, failed);
+    let failed = |failed: Unanswered| gap(config, namespace, &failed);
     let mut asked = ListParams::default().limit(PAGE);
     let mut seen = 0;
     loop {
@@ -165,7 +166,7 @@ fn copies(config: &StoreConfig, reader: &Reader<'_>, item: &Item<'_>) -> Vec<Sec
     keys.into_iter().map(|key| copy(Place::new(&config.name, &path, key), Value::unread())).collect()
 }
 
-fn gap(config: &StoreConfig, namespace: Option<&str>, failed: Unanswered) -> Gap {
+fn gap(config: &StoreConfig, namespace: Option<&str>, failed: &Unanswered) -> Gap {
     let of = namespace.map_or(String::new(), |namespace| format!(" of the namespace {namespace}"));
     let what = format!("the Secrets{of} cannot be listed: {}", failed.what);
     let hint = match failed.reason {

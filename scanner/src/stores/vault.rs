@@ -52,9 +52,7 @@ use crate::source::Reader;
 pub static KIND: StoreKind = StoreKind {
     name: "vault",
     requires: &[],
-    read: |config, reader| {
-        async move { read(config, reader, &environment).await }.boxed()
-    },
+    read: |config, reader| async move { read(config, reader, &environment).await }.boxed(),
     open_for_writing: Some(write::open),
 };
 

@@ -142,7 +142,7 @@ impl Store for Kubernetes {
             if expected.0.is_empty() {
                 return Err(Failure::not_done(format!("no version of {path} is expected")));
             }
-            let answer = at.patch(&expected.0, values, false).await.map_err(|failed| at.unwritten(failed))?;
+            let answer = at.patch(&expected.0, values, false).await.map_err(|failed| at.unwritten(&failed))?;
             let made = at.object(&answer).map_err(|failure| Failure::unknown(failure.what))?;
             Ok(Version(made.metadata.resource_version))
         }
@@ -196,7 +196,7 @@ impl At<'_> {
     async fn get(&self) -> Result<Zeroizing<String>, Failure> {
         self.ask(Ask::Get(self.name)).await.map_err(|failed| match failed.status {
             Some(404) => no_such(self.path),
-            _ => self.failure(&format!("{} cannot be read", self.path), failed),
+            _ => self.failure(&format!("{} cannot be read", self.path), &failed),
         })
     }
 
@@ -221,7 +221,7 @@ impl At<'_> {
     }
 
     /// What became of a patch that was not answered with success.
-    fn unwritten(&self, failed: Unanswered) -> Failure {
+    fn unwritten(&self, failed: &Unanswered) -> Failure {
         match failed.status {
             // It was there when its version was read.
             Some(404 | 409) => Failure::conflict(format!("{} was changed or deleted by somebody else", self.path))
@@ -230,7 +230,7 @@ impl At<'_> {
         }
     }
 
-    fn failure(&self, what: &str, failed: Unanswered) -> Failure {
+    fn failure(&self, what: &str, failed: &Unanswered) -> Failure {
         let message = format!("{what}: {}", failed.what);
         let refused = match failed.status {
             Some(408 | 429) => false,

@@ -167,3 +167,6 @@ impl Vault {
         Ok(made)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,8 @@ async fn missing_right(at: &At) -> Option<String> {
         |right: &str| rights.get(&path).is_none_or(|rights| rights.iter().any(|has| has == right || has == "root"));
     // Whether it may read is seen by reading.
     let what = if patches { "neither patch nor update" } else { "not update" };
-    (!has("update") && !(patches && has("patch"))).then(|| format!("the token may {what} {path}"))
+    let may = has("update") || (patches && has("patch"));
+    (!may).then(|| format!("the token may {what} {path}"))
 }
 
 /// Whether the path keeps too few versions, as far as the token may see.
