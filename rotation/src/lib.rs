@@ -6,6 +6,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod context;
 pub mod credential;
 pub mod failure;
