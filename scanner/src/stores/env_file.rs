@@ -17,6 +17,7 @@ pub static KIND: StoreKind = StoreKind {
     name: "env-file",
     requires: &["paths"],
     read: |config, reader| std::future::ready(read(config, reader)).boxed(),
+    open_for_writing: None,
 };
 
 fn read(config: &StoreConfig, reader: &Reader<'_>) -> Facts {

@@ -58,6 +58,7 @@ pub static KIND: StoreKind = StoreKind {
         }
         .boxed()
     },
+    open_for_writing: None,
 };
 
 async fn read(config: &StoreConfig, reader: &Reader<'_>, env: Env<'_>) -> Facts {

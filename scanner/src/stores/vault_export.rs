@@ -43,6 +43,7 @@ pub static KIND: StoreKind = StoreKind {
     name: "vault-export",
     requires: &["paths"],
     read: |config, reader| std::future::ready(read(config, reader.as_of)).boxed(),
+    open_for_writing: None,
 };
 
 /// After so many broken objects a file is left: it is no export.
