@@ -18,14 +18,19 @@ pub struct IssuerKind {
 
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name;)*
+    ($($(#[$when:meta])* $name:ident),* $(,)?) => {
+        $($(#[$when])* mod $name;)*
         /// Every kind of issuer.
-        pub static KINDS: &[&IssuerKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&IssuerKind] = &[$($(#[$when])* &$name::KIND),*];
     };
 }
 
-table![];
+table![
+    #[cfg(feature = "aws")]
+    aws_iam,
+    #[cfg(feature = "aws")]
+    aws_managed,
+];
 
 impl IssuerKind {
     /// The kind of that name.

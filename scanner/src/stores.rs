@@ -37,14 +37,26 @@ const IN_TREE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(pub mod $name;)*
+    ($($(#[$when:meta])* $name:ident),* $(,)?) => {
+        $($(#[$when])* pub mod $name;)*
         /// Every kind of store.
-        pub static KINDS: &[&StoreKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&StoreKind] = &[$($(#[$when])* &$name::KIND),*];
     };
 }
 
-table![vault, vault_export, env_file];
+table![
+    vault,
+    vault_export,
+    env_file,
+    github_actions,
+    #[cfg(feature = "aws")]
+    aws_secrets_manager,
+    #[cfg(feature = "aws")]
+    aws_ssm,
+];
+
+#[cfg(feature = "aws")]
+mod aws;
 
 /// The files that `paths` of a store match. A pattern that matches none is a gap.
 fn files_of(config: &StoreConfig, gaps: &mut Vec<Gap>) -> Vec<String> {

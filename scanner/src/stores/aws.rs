@@ -4,11 +4,11 @@ pub(super) mod content;
 
 use keytrail_rotation::aws::Access;
 use keytrail_rotation::failure::{Failure, Outcome};
-use keytrail_rules::model::{Gap, GapReason};
+use keytrail_rules::model::{Facts, Gap, GapReason};
 
 use crate::config::StoreConfig;
 
-/// Where and as whom a store is asked: at its `address` instead of AWS's, in its `region`, as the AWS CLI would.
+/// Where and as whom a store is asked: at its `address` instead of AWS's, else as the AWS CLI would.
 pub(super) fn access(config: &StoreConfig) -> Access {
     Access { endpoint: config.address.clone(), ..Access::default() }
 }
@@ -17,4 +17,11 @@ pub(super) fn access(config: &StoreConfig) -> Access {
 pub(super) fn told(failed: Failure) -> Result<Vec<String>, Failure> {
     let Failure { outcome: Outcome::NotDone, what, hint } = failed else { return Err(failed) };
     Ok(vec![hint.map_or(what.clone(), |hint| format!("{what}: {hint}"))])
+}
+
+/// The facts of a store of which only the declared copies are known.
+pub(super) fn not_read(config: &StoreConfig) -> Facts {
+    let message = "what the store holds is not read: only the copies that [[secret]] names are known";
+    let gap = Gap::new(&config.name, GapReason::Unsupported, message);
+    Facts { gaps: vec![gap.hint("name every place of it in `copies`")], ..Facts::default() }
 }

@@ -100,9 +100,9 @@ struct NamedEnvironment {
 }
 
 /// Secrets of one owner, for one act.
-struct Target {
-    api: Api,
-    owner: Owner,
+pub(super) struct Target {
+    pub(super) api: Api,
+    pub(super) owner: Owner,
 }
 
 impl GithubActions {
@@ -134,7 +134,7 @@ impl GithubActions {
         })
     }
 
-    fn target(&self, context: &Context, path: &str) -> Result<Target, Failure> {
+    pub(super) fn target(&self, context: &Context, path: &str) -> Result<Target, Failure> {
         let owner = Owner::parse(path, self.own.as_deref()).map_err(Failure::not_done)?;
         let mut last = None;
         for given in &self.token {
