@@ -13,6 +13,7 @@ mod hostile;
 mod incidents;
 mod leaks;
 mod planted;
+mod rotation_cloud;
 mod sarif;
 mod state;
 mod support;

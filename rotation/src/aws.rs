@@ -55,6 +55,16 @@ pub struct Login {
 }
 
 impl Access {
+    /// The same in the region that an ARN names, where none is configured.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+    #[must_use]
+    pub fn near(&self, name: &str) -> Self {
+        let mut parts = name.split(':');
+        let named = (parts.next() == Some("arn")).then(|| parts.nth(2)).flatten().filter(|region| !region.is_empty());
+        Self { region: self.region.clone().or(named.map(str::to_owned)), ..self.clone() }
+    }
+
     /// How a client is made. Reads files and the environment; where neither names a region or a login, what runs the
     /// machine is asked for them.
     ///
@@ -101,7 +111,8 @@ impl Login {
     fn provider(&self) -> Result<SharedCredentialsProvider, Failure> {
         let text = |given: &Given| given.get().map(|value| value.expose().to_owned());
         let token = self.session_token.as_ref().map(text).transpose()?;
-        let keys = Credentials::new(text(&self.access_key_id)?, text(&self.secret_access_key)?, token, None, "keytrail");
+        let keys =
+            Credentials::new(text(&self.access_key_id)?, text(&self.secret_access_key)?, token, None, "keytrail");
         Ok(SharedCredentialsProvider::new(keys))
     }
 }
@@ -164,8 +175,9 @@ pub fn failure<E: ProvideErrorMetadata>(what: &str, error: &SdkError<E, HttpResp
             let status = status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
             Failure::unknown(format!("{what}: the answer is not that of AWS{status}")).hint("check the endpoint")
         }
-        _ => Failure::unknown(format!("{what}: AWS cannot be asked"))
-            .hint("check the network, the region, and that the AWS CLI finds credentials: `aws sts get-caller-identity`"),
+        _ => Failure::unknown(format!("{what}: AWS cannot be asked")).hint(
+            "check the network, the region, and that the AWS CLI finds credentials: `aws sts get-caller-identity`",
+        ),
     }
 }
 
@@ -191,11 +203,16 @@ fn refusal(code: &str) -> Option<&'static str> {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
             Some("allow the action to the principal that Keytrail logs in as")
         }
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "ExpiredTokenException" | "ExpiredToken"
-        | "InvalidSignatureException" | "SignatureDoesNotMatch" | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException" | "IncompleteSignature" | "AuthFailure" => {
-            Some("log in as for the AWS CLI, and try again")
-        }
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "ExpiredTokenException"
+        | "ExpiredToken"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "IncompleteSignature"
+        | "AuthFailure" => Some("log in as for the AWS CLI, and try again"),
         _ => None,
     }
 }

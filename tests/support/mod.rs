@@ -3,6 +3,7 @@
 pub(crate) mod http;
 pub(crate) mod kubernetes;
 pub(crate) mod localemu;
+pub(crate) mod moto;
 pub(crate) mod openbao;
 pub(crate) mod postgres;
 

@@ -215,7 +215,9 @@ fn id_of(credential: Option<&Credential>) -> Option<&str> {
 }
 
 fn no_id() -> Failure {
-    Failure::not_done(format!("which access key it is, is not known: parts = {{ {ACCESS_KEY_ID} = [\"…\"] }} is missing"))
+    Failure::not_done(format!(
+        "which access key it is, is not known: parts = {{ {ACCESS_KEY_ID} = [\"…\"] }} is missing"
+    ))
 }
 
 impl Issuer for AwsIam {

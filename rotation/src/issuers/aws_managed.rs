@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use keytrail_rules::model::Secret;
 use serde::Deserialize;
@@ -108,7 +109,7 @@ enum Stage {
 
 impl AwsManaged {
     async fn client(&self, context: &Context) -> Result<Client, Failure> {
-        let config = self.access.config(context).await?;
+        let config = self.access.near(&self.secret).config(context).await?;
         let config = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(RunAgent::of(context));
         Ok(Client::from_conf(config.build()))
     }
@@ -142,19 +143,27 @@ impl AwsManaged {
         let client = self.client(context).await?;
         let version = self.version(context);
         match self.stage(&client, &version).await? {
-            Stage::Done => return self.credential(&client, &version).await,
+            Stage::Done => {}
             Stage::Other => return Err(self.other()),
             // Asked again, a rotation that stopped half way goes on.
             Stage::Absent | Stage::Pending => self.rotate(&client, &version).await?,
         }
         let end = Instant::now() + self.wait;
         loop {
-            match self.stage(&client, &version).await? {
-                Stage::Done => return self.credential(&client, &version).await,
-                Stage::Other => return Err(self.other()),
-                Stage::Absent | Stage::Pending if Instant::now() < end => tokio::time::sleep(AGAIN).await,
-                stage => return Err(self.unfinished(stage, &version)),
+            let stage = self.stage(&client, &version).await?;
+            if stage == Stage::Other {
+                return Err(self.other());
             }
+            // What was just written is not known everywhere at once.
+            if stage == Stage::Done
+                && let Some(credential) = self.credential(&client, &version).await?
+            {
+                return Ok(credential);
+            }
+            if Instant::now() >= end {
+                return Err(self.unfinished(stage, &version));
+            }
+            tokio::time::sleep(AGAIN).await;
         }
     }
 
@@ -167,20 +176,26 @@ impl AwsManaged {
     fn unfinished(&self, stage: Stage, version: &str) -> Failure {
         let state = match stage {
             Stage::Pending => format!("AWSPENDING is still on its version {version}: the function runs, or failed"),
-            _ => "it has made no version".to_owned(),
+            Stage::Done => "its value cannot be read yet".to_owned(),
+            Stage::Absent | Stage::Other => "it has made no version".to_owned(),
         };
         let what = format!("the rotation of {} did not end within {:?}: {state}", self.secret, self.wait);
         Failure::unknown(what)
             .hint("look for RotationFailed in CloudTrail and at the log of the function; the next try goes on with it")
     }
 
-    async fn credential(&self, client: &Client, version: &str) -> Result<Credential, Failure> {
-        let answer = client.get_secret_value().secret_id(&self.secret).version_id(version).send().await;
-        let answer =
-            answer.map_err(|error| failure(&format!("the new version of {} cannot be read", self.secret), &error))?;
+    /// The new version; `None` where AWS does not know it yet.
+    async fn credential(&self, client: &Client, version: &str) -> Result<Option<Credential>, Failure> {
+        let answer = match client.get_secret_value().secret_id(&self.secret).version_id(version).send().await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
+            Err(error) => {
+                return Err(failure(&format!("the new version of {} cannot be read", self.secret), &error));
+            }
+        };
         let text = answer.secret_string.map(Zeroizing::new);
         let text = text.ok_or_else(|| Failure::unknown(format!("the new version of {} is binary", self.secret)))?;
-        self.parts(&text)
+        self.parts(&text).map(Some)
     }
 
     fn parts(&self, text: &str) -> Result<Credential, Failure> {

@@ -1,7 +1,7 @@
 //! AWS Secrets Manager.
 //!
 //! A place is `NAME:SECRET` for a secret that is one value as a whole, and `NAME:SECRET#KEY` for a member of one that is a
-//! JSON object; `SECRET` is its name or its ARN. `address` of the `[[store]]` is a server in place of AWS.
+//! JSON object; `SECRET` is its name, or its ARN where it is in another region than the AWS CLI would ask. `address` of the `[[store]]` is a server in place of AWS.
 //!
 //! # How it is written
 //! A new value is a new version: under AWSPENDING while it is staged, and then AWSCURRENT is moved to it from the version

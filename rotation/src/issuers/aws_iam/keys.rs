@@ -132,8 +132,11 @@ impl<'a> User<'a> {
         let request = self.client.create_access_key().user_name(self.name).customize().config_override(alone);
         let answer = request.send().await;
         let answer = answer.map_err(|error| match error.code() {
-            Some("LimitExceeded") => Failure::not_done(format!("the user {} has {LIMIT} access keys already", self.name))
-                .hint("remove the one that nobody needs: `aws iam list-access-keys`, then `aws iam delete-access-key`"),
+            Some("LimitExceeded") => {
+                Failure::not_done(format!("the user {} has {LIMIT} access keys already", self.name)).hint(
+                    "remove the one that nobody needs: `aws iam list-access-keys`, then `aws iam delete-access-key`",
+                )
+            }
             _ => failure(&format!("no access key can be made for {}", self.name), &error),
         })?;
         let key = answer.access_key.ok_or_else(|| Failure::unknown("AWS did not say which key it made"))?;

@@ -135,12 +135,16 @@ mod tests {
 
     #[test]
     fn every_other_byte_stays_as_it_is() {
-        let text = " {\"port\":5432.0, \"a\\u0062\" : \"old\",\n\t\"big\": 12345678901234567890123, \"o\":{\"ab\":\"x\"} } ";
+        let text =
+            " {\"port\":5432.0, \"a\\u0062\" : \"old\",\n\t\"big\": 12345678901234567890123, \"o\":{\"ab\":\"x\"} } ";
         let new = replaced(text, &[("ab", "n\"e\\w\n\u{e9}")]).unwrap();
         assert_eq!(new, text.replace("\"old\"", "\"n\\\"e\\\\w\\n\u{e9}\""));
         assert_eq!(get(&new, "ab").unwrap().expose(), "n\"e\\w\n\u{e9}");
         assert_eq!(replaced(&new, &[("ab", "old")]).unwrap(), text);
-        assert_eq!(replaced("{\"b\":\"1\",\"a\":\"2\"}", &[("a", "x"), ("b", "yy")]).unwrap(), "{\"b\":\"yy\",\"a\":\"x\"}");
+        assert_eq!(
+            replaced("{\"b\":\"1\",\"a\":\"2\"}", &[("a", "x"), ("b", "yy")]).unwrap(),
+            "{\"b\":\"yy\",\"a\":\"x\"}"
+        );
         assert_eq!(replaced("anything", &[(WHOLE, "new")]).unwrap(), "new");
     }
 

@@ -45,7 +45,7 @@ impl SecretsManager {
     }
 
     async fn target<'a>(&self, context: &'a Context, path: &'a str) -> Result<Target<'a>, Failure> {
-        let config = self.access.config(context).await?;
+        let config = self.access.near(path).config(context).await?;
         let config = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(RunAgent::of(context));
         Ok(Target { client: Client::from_conf(config.build()), run: &context.run, path })
     }
@@ -106,7 +106,9 @@ impl Target<'_> {
     /// Moves AWSCURRENT from one version to another, if it still is there. AWS moves AWSPREVIOUS along.
     async fn promote(&self, to: &str, from: &str) -> Result<(), Failure> {
         let request = self.client.update_secret_version_stage().secret_id(self.path).version_stage(CURRENT);
-        let Err(error) = request.move_to_version_id(to).remove_from_version_id(from).send().await else { return Ok(()) };
+        let Err(error) = request.move_to_version_id(to).remove_from_version_id(from).send().await else {
+            return Ok(());
+        };
         let what = format!("the current version of {} cannot be changed", self.name());
         let failed = failure(&what, &error);
         if failed.outcome != Outcome::NotDone {

@@ -42,7 +42,7 @@ impl ParameterStore {
     }
 
     async fn target<'a>(&self, context: &Context, path: &'a str) -> Result<Target<'a>, Failure> {
-        let config = self.access.config(context).await?;
+        let config = self.access.near(path).config(context).await?;
         let config = aws_sdk_ssm::config::Builder::from(&config).interceptor(RunAgent::of(context));
         Ok(Target { client: Client::from_conf(config.build()), path })
     }
@@ -89,7 +89,8 @@ impl Target<'_> {
         let mut pages = pages.send();
         for _ in 0..MAX_PAGES {
             let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| failure(&format!("the labels of {} cannot be read", self.name()), &error))?;
+            let page =
+                page.map_err(|error| failure(&format!("the labels of {} cannot be read", self.name()), &error))?;
             if let Some(found) = page.parameters().iter().find(|one| one.version() == version) {
                 return Ok(found.labels().to_vec());
             }
@@ -119,7 +120,8 @@ impl Target<'_> {
             return Ok(Version(current.version.to_string()));
         }
         if current.version != expected {
-            let what = format!("somebody else changed {} in between: it is at version {}", self.name(), current.version);
+            let what =
+                format!("somebody else changed {} in between: it is at version {}", self.name(), current.version);
             return Err(Failure::conflict(what).hint("look at its history: `aws ssm get-parameter-history`"));
         }
         let version = self.put(&wanted).await?;
@@ -147,9 +149,9 @@ impl Target<'_> {
         let alone = aws_sdk_ssm::config::Config::builder().retry_config(once());
         match request.customize().config_override(alone).send().await {
             Ok(answer) => Ok(answer.version),
-            Err(error) if error.code() == Some("ParameterPatternMismatchException") => {
-                Err(self.refused("has a pattern that the new value does not fit").hint("change the format of the issuer"))
-            }
+            Err(error) if error.code() == Some("ParameterPatternMismatchException") => Err(self
+                .refused("has a pattern that the new value does not fit")
+                .hint("change the format of the issuer")),
             Err(error) => Err(failure(&format!("{} cannot be written", self.name()), &error)),
         }
     }

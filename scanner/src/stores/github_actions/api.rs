@@ -145,7 +145,9 @@ impl Answer {
     pub(super) fn refusal(&self, what: &str) -> Failure {
         let refused = |why: String| Failure::not_done(format!("{what}: {why}"));
         match self.status {
-            401 => refused("GitHub does not accept the token".into()).hint("set GH_TOKEN or GITHUB_TOKEN, or log in anew"),
+            401 => {
+                refused("GitHub does not accept the token".into()).hint("set GH_TOKEN or GITHUB_TOKEN, or log in anew")
+            }
             403 => refused("the token has no right to it".into())
                 .hint("give the token the right to read and write secrets (and environments)"),
             404 => refused("GitHub knows none, or hides it from this token".into())

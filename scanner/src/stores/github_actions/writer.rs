@@ -240,7 +240,9 @@ impl Target {
         if version(&before) != *expected {
             let names: Vec<&str> = before.keys().map(String::as_str).collect();
             let what = format!("somebody else wrote {} of {} in between", names.join(", "), self.owner.name());
-            return Err(Failure::conflict(what).hint("look at its audit log, or at when it was updated: `gh secret list`"));
+            return Err(
+                Failure::conflict(what).hint("look at its audit log, or at when it was updated: `gh secret list`")
+            );
         }
         for (name, value) in values {
             if let Some(known) = before.get(name) {
@@ -275,7 +277,9 @@ impl Target {
         let answer = self.api.get(&format!("{}/public-key", self.owner.secrets())).await?;
         let needed = self.owner.scope();
         let lacks = answer.scopes().is_some_and(|scopes| !scopes.is_empty() && !scopes.contains(&needed));
-        Ok(lacks.then(|| format!("the token has not the scope {needed}, which writing secrets of {} takes", self.owner.name())))
+        Ok(lacks.then(|| {
+            format!("the token has not the scope {needed}, which writing secrets of {} takes", self.owner.name())
+        }))
     }
 
     /// A secret of an environment comes before one of the repository, and that before one of the organisation.
@@ -293,7 +297,9 @@ impl Target {
                 let answer = self.api.get(&format!("{}/{}", owner.secrets(), escape(key))).await?;
                 if answer.status == 200 {
                     let (theirs, ours) = (owner.name(), self.owner.name());
-                    found.push(format!("{theirs} has a secret {key} of its own, which its jobs see instead of that of {ours}"));
+                    found.push(format!(
+                        "{theirs} has a secret {key} of its own, which its jobs see instead of that of {ours}"
+                    ));
                 }
             }
         }

@@ -1,0 +1,96 @@
+//! Secrets that AWS rotates itself, in Moto, which makes the version of a rotation and leaves its value to others: the test
+//! is the function that fills it.
+
+use keytrail_rotation::credential::VALUE;
+use keytrail_rotation::issuers::Overlap;
+use keytrail_rotation::state::Answer;
+
+use super::*;
+use crate::support::moto::Moto;
+
+fn described(moto: &Moto) -> BTreeMap<String, Vec<String>> {
+    let described = moto.aws(&["secretsmanager", "describe-secret", "--secret-id", "prod/db"]);
+    serde_json::from_value(described["VersionIdsToStages"].clone()).unwrap()
+}
+
+fn put(moto: &Moto, version: &str, label: &str, text: &str) {
+    let args = ["put-secret-value", "--secret-id", "prod/db", "--client-request-token", version];
+    let more = ["--version-stages", label, "--secret-string", text];
+    moto.aws(&[&["secretsmanager"], &args[..], &more[..]].concat());
+}
+
+#[tokio::test]
+async fn aws_is_asked_once_and_waited_for() {
+    let moto = Moto::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = |more: Value| {
+        let mut table = json!({ "secret": "prod/db", "key": "password" });
+        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        issuer("aws-managed", &moto.address, folder.path(), table)
+    };
+    let issuer = open(json!({ "wait": 60 }));
+    let context = run("managed");
+    let text = r#"{"username":"app","password":"planted-old","port":5432}"#;
+    moto.aws(&["secretsmanager", "create-secret", "--name", "prod/db", "--secret-string", text]);
+    let told = issuer.preflight(&context, None).await.unwrap();
+    assert_eq!(told, ["AWS does not rotate prod/db: set rotation up for it, or use another issuer"]);
+    let rules = ["--rotation-rules", "AutomaticallyAfterDays=30", "--no-rotate-immediately"];
+    moto.aws(&[&["secretsmanager", "rotate-secret", "--secret-id", "prod/db"], &rules[..]].concat());
+    let before = described(&moto);
+    assert_eq!(issuer.preflight(&context, None).await.unwrap(), Vec::<String>::new());
+
+    let new = text.replace("planted-old", "planted-new");
+    let function = async {
+        loop {
+            let version = described(&moto).into_keys().find(|version| !before.contains_key(version));
+            if let Some(version) = version {
+                return put(&moto, &version, "AWSCURRENT", &new);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let (credential, ()) = tokio::join!(issuer.set(&context, None, None), function);
+    let credential = credential.unwrap();
+    let part = |name: &str| credential.part(name).map(|part| part.expose().to_owned());
+    let parts = [part(VALUE), part("username"), part("port")];
+    assert_eq!(parts, [Some("planted-new".to_owned()), Some("app".to_owned()), None]);
+
+    // Asked again, it is the same version.
+    let versions = described(&moto);
+    let again = issuer.set(&context, None, None).await.unwrap();
+    assert!(again.agrees_with(&credential));
+    assert_eq!(described(&moto), versions);
+    assert_eq!(issuer.check(&context, &credential).await.unwrap(), Answer::Unknown);
+
+    // One user has one password: there is no way back. Of two, the old one still has its own.
+    assert_eq!(issuer.nature().overlap, Overlap::One);
+    assert_eq!(outcome(issuer.withdraw(&context, None, Some(&credential)).await), Outcome::NotDone);
+    issuer.revoke(&context, &credential, None).await.unwrap();
+    let both = open(json!({ "overlap": "both" }));
+    both.withdraw(&context, None, Some(&credential)).await.unwrap();
+    assert_eq!(outcome(both.revoke(&context, &credential, None).await), Outcome::NotDone);
+    both.revoke(&context, &credential, Some(&credential)).await.unwrap();
+    issuer.withdraw(&run("never-began"), None, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_rotation_is_left_alone_and_one_that_hangs_is_told() {
+    let moto = Moto::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let open =
+        |wait: u64| issuer("aws-managed", &moto.address, folder.path(), json!({ "secret": "prod/db", "wait": wait }));
+    moto.aws(&["secretsmanager", "create-secret", "--name", "prod/db", "--secret-string", "planted-old"]);
+    let rules = ["--rotation-rules", "AutomaticallyAfterDays=30"];
+    moto.aws(&[&["secretsmanager", "rotate-secret", "--secret-id", "prod/db"], &rules[..]].concat());
+
+    // It makes a version, and no function fills it.
+    let failed = open(0).set(&run("hangs"), None, None).await.unwrap_err();
+    assert_eq!((failed.outcome, failed.what.contains("did not end")), (Outcome::Unknown, true), "{}", failed.what);
+
+    put(&moto, "11111111-2222-3333-4444-555555555555", "AWSPENDING", "planted-theirs");
+    let before = described(&moto);
+    let told = open(0).preflight(&run("mine"), None).await.unwrap();
+    assert_eq!(told, ["another rotation of prod/db is under way"]);
+    assert_eq!(outcome(open(0).set(&run("mine"), None, None).await), Outcome::Conflict);
+    assert_eq!(described(&moto), before);
+}
