@@ -190,13 +190,14 @@ async fn aws_itself_says_whether_a_key_works() {
     for (name, part) in [("id", ACCESS_KEY_ID), ("key", VALUE)] {
         std::fs::write(folder.path().join(name), own.part(part).unwrap().expose()).unwrap();
     }
-    let context = Context { timeout: std::time::Duration::from_secs(5), ..run("check") };
+    let context = run("check");
     let new = aws_iam.set(&context, Some(&old), None).await.unwrap();
     assert_eq!(aws_iam.check(&context, &old).await.unwrap(), Answer::Works);
     assert_eq!(aws_iam.check(&context, &new).await.unwrap(), Answer::Works);
     // It was just made: that AWS refuses it may pass.
+    let brief = Context { timeout: std::time::Duration::from_secs(5), ..run("check") };
     let wrong = new.duplicate().with(VALUE, Secret::from("planted-wrong"));
-    assert_eq!(aws_iam.check(&context, &wrong).await.unwrap(), Answer::Unknown);
+    assert_eq!(aws_iam.check(&brief, &wrong).await.unwrap(), Answer::Unknown);
     aws_iam.revoke(&context, &old, Some(&new)).await.unwrap();
     assert_eq!(aws_iam.check(&context, &old).await.unwrap(), Answer::Rejected);
     assert_eq!(aws_iam.check(&context, &new).await.unwrap(), Answer::Works);

@@ -1,9 +1,14 @@
-//! Secrets that AWS rotates itself, in Moto, which makes the version of a rotation and leaves its value to others: the test
-//! is the function that fills it.
+//! Secrets that AWS rotates itself: in Moto, which makes the version of a rotation and never fills it; and with a server
+//! that does what a function does.
+
+use std::sync::{Arc, Mutex};
 
 use keytrail_rotation::credential::VALUE;
 use keytrail_rotation::issuers::Overlap;
 use keytrail_rotation::state::Answer;
+
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
 use crate::support::moto::Moto;
@@ -19,47 +24,79 @@ fn put(moto: &Moto, version: &str, label: &str, text: &str) {
     moto.aws(&[&["secretsmanager"], &args[..], &more[..]].concat());
 }
 
+/// Secrets Manager with a function that takes three looks to rotate its only secret.
+#[derive(Default)]
+struct Rotating {
+    enabled: bool,
+    /// The token of each request to rotate.
+    asked: Vec<String>,
+    looks: usize,
+}
+
+const OLD: &str = r#"{"username":"app","password":"planted-old","port":5432}"#;
+
+impl Rotating {
+    fn answer(&mut self, call: &str, body: &Value) -> ResponseTemplate {
+        let token = self.asked.last().cloned().unwrap_or_default();
+        let answer = match call {
+            "RotateSecret" => {
+                self.asked.push(body["ClientRequestToken"].as_str().unwrap().to_owned());
+                json!({ "VersionId": body["ClientRequestToken"] })
+            }
+            "DescribeSecret" => {
+                self.looks += usize::from(!self.asked.is_empty());
+                let versions = match self.looks {
+                    0 => json!({ "first": ["AWSCURRENT"] }),
+                    1..3 => json!({ "first": ["AWSCURRENT"], token: ["AWSPENDING"] }),
+                    _ => json!({ "first": ["AWSPREVIOUS"], token: ["AWSCURRENT", "AWSPENDING"] }),
+                };
+                json!({ "Name": "prod/db", "RotationEnabled": self.enabled, "VersionIdsToStages": versions })
+            }
+            // The first to ask comes before everybody knows of it.
+            "GetSecretValue" if self.looks > 3 && body["VersionId"] == *token => {
+                json!({ "VersionId": token, "SecretString": OLD.replace("planted-old", "planted-new") })
+            }
+            _ => {
+                let answer = json!({ "__type": "ResourceNotFoundException" });
+                return ResponseTemplate::new(400).set_body_raw(answer.to_string(), "application/x-amz-json-1.1");
+            }
+        };
+        ResponseTemplate::new(200).set_body_raw(answer.to_string(), "application/x-amz-json-1.1")
+    }
+}
+
 #[tokio::test]
 async fn aws_is_asked_once_and_waited_for() {
-    let moto = Moto::start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let (server, folder) = (MockServer::start().await, tempfile::tempdir().unwrap());
+    let state = Arc::new(Mutex::new(Rotating::default()));
+    let shared = Arc::clone(&state);
+    let respond = move |request: &Request| {
+        let target = request.headers["x-amz-target"].to_str().unwrap();
+        let call = target.strip_prefix("secretsmanager.").unwrap();
+        shared.lock().unwrap().answer(call, &request.body_json().unwrap())
+    };
+    Mock::given(any()).respond_with(respond).mount(&server).await;
     let open = |more: Value| {
         let mut table = json!({ "secret": "prod/db", "key": "password" });
         table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        issuer("aws-managed", &moto.address, folder.path(), table)
+        issuer("aws-managed", &server.uri(), folder.path(), table)
     };
-    let issuer = open(json!({ "wait": 60 }));
-    let context = run("managed");
-    let text = r#"{"username":"app","password":"planted-old","port":5432}"#;
-    moto.aws(&["secretsmanager", "create-secret", "--name", "prod/db", "--secret-string", text]);
+    let (issuer, context) = (open(json!({})), run("managed"));
     let told = issuer.preflight(&context, None).await.unwrap();
     assert_eq!(told, ["AWS does not rotate prod/db: set rotation up for it, or use another issuer"]);
-    let rules = ["--rotation-rules", "AutomaticallyAfterDays=30", "--no-rotate-immediately"];
-    moto.aws(&[&["secretsmanager", "rotate-secret", "--secret-id", "prod/db"], &rules[..]].concat());
-    let before = described(&moto);
+    state.lock().unwrap().enabled = true;
     assert_eq!(issuer.preflight(&context, None).await.unwrap(), Vec::<String>::new());
+    issuer.withdraw(&context, None, None).await.unwrap();
 
-    let new = text.replace("planted-old", "planted-new");
-    let function = async {
-        loop {
-            let version = described(&moto).into_keys().find(|version| !before.contains_key(version));
-            if let Some(version) = version {
-                return put(&moto, &version, "AWSCURRENT", &new);
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    let (credential, ()) = tokio::join!(issuer.set(&context, None, None), function);
-    let credential = credential.unwrap();
+    let credential = issuer.set(&context, None, None).await.unwrap();
     let part = |name: &str| credential.part(name).map(|part| part.expose().to_owned());
     let parts = [part(VALUE), part("username"), part("port")];
     assert_eq!(parts, [Some("planted-new".to_owned()), Some("app".to_owned()), None]);
 
     // Asked again, it is the same version.
-    let versions = described(&moto);
     let again = issuer.set(&context, None, None).await.unwrap();
     assert!(again.agrees_with(&credential));
-    assert_eq!(described(&moto), versions);
+    assert_eq!(state.lock().unwrap().asked.len(), 1);
     assert_eq!(issuer.check(&context, &credential).await.unwrap(), Answer::Unknown);
 
     // One user has one password: there is no way back. Of two, the old one still has its own.

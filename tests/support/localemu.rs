@@ -14,7 +14,7 @@ pub(crate) const REGION: &str = "us-east-1";
 
 /// A running emulator.
 pub(crate) struct LocalEmu {
-    folder: TempDir,
+    _folder: TempDir,
     server: Child,
     /// `http://127.0.0.1:PORT`
     pub(crate) address: String,
@@ -51,7 +51,7 @@ impl LocalEmu {
             server.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
             let mut server = server.spawn().expect("the emulator starts");
             if comes_up(&http, &address, &mut server).await {
-                return Self { folder, server, address };
+                return Self { _folder: folder, server, address };
             }
         }
         panic!("localemu: {}", fs::read_to_string(folder.path().join("log")).unwrap_or_default());

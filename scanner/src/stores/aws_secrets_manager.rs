@@ -4,7 +4,8 @@
 //! JSON object; `SECRET` is its name, or its ARN where it is in another region than the AWS CLI would ask. `address` of the `[[store]]` is a server in place of AWS.
 //!
 //! # How it is written
-//! A new value is a new version: under AWSPENDING while it is staged, and then AWSCURRENT is moved to it from the version
+//! A new value is a new version: under AWSPENDING while it is staged (or a label of the run, where it
+//! was not), and then AWSCURRENT is moved to it from the version
 //! that was read. AWS refuses the move where the label is no longer there, so that of two writers one wins. AWSPREVIOUS
 //! goes to the version before, as with any change. The id of a version is made from the run, so that doing it again
 //! makes no other. Members that are not written stay as they are, byte by byte.

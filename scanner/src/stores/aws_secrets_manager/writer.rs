@@ -16,8 +16,6 @@ use super::super::aws::{content, told};
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
-/// On what Keytrail writes without having staged it, until it is the current version.
-const OURS: &str = "KEYTRAIL";
 
 /// Writes secrets. See the [module](super) for how.
 #[derive(Debug)]
@@ -149,8 +147,8 @@ impl Target<'_> {
         if version_with(&described, PENDING) == Some(&staged) {
             self.unlabel(PENDING, &staged).await?;
         }
-        if let Some(ours) = version_with(&described, OURS) {
-            self.unlabel(OURS, ours).await?;
+        if let Some(ours) = version_with(&described, self.run) {
+            self.unlabel(self.run, ours).await?;
         }
         Ok(())
     }
@@ -171,7 +169,8 @@ impl Target<'_> {
             true => staged,
             false => {
                 let version = token(self.run, &[self.path, "after", expected]);
-                self.put(&version, OURS, &wanted).await?;
+                // Under a label of its own until it is the current one: AWS may delete a version that has none.
+                self.put(&version, self.run, &wanted).await?;
                 version
             }
         };
