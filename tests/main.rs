@@ -19,6 +19,7 @@ mod rotation_redis;
 mod rotation_postgres;
 mod rotation_probes;
 mod rotation_workloads;
+mod rotation_cloud;
 mod sarif;
 mod state;
 mod support;

@@ -28,8 +28,8 @@ impl Context {
         Self { run: run.to_owned(), timeout: Duration::from_secs(30), folder: PathBuf::from(".") }
     }
 
-    /// How Keytrail calls itself: `keytrail/0.1.0 (run kt-…)`.
+    /// How Keytrail calls itself: `keytrail/0.1.0 keytrail-run/kt-…`. The trails know a run by its product.
     pub fn user_agent(&self) -> String {
-        format!("keytrail/{} (run {})", env!("CARGO_PKG_VERSION"), self.run)
+        format!("keytrail/{} keytrail-run/{}", env!("CARGO_PKG_VERSION"), self.run)
     }
 }

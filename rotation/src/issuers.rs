@@ -20,10 +20,10 @@ pub struct IssuerKind {
 
 /// Declares the modules of the kinds and lists them: one line a kind.
 macro_rules! table {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name;)*
+    ($($(#[$when:meta])* $name:ident),* $(,)?) => {
+        $($(#[$when])* mod $name;)*
         /// Every kind of issuer.
-        pub static KINDS: &[&IssuerKind] = &[$(&$name::KIND),*];
+        pub static KINDS: &[&IssuerKind] = &[$($(#[$when])* &$name::KIND),*];
     };
 }
 
@@ -31,6 +31,10 @@ macro_rules! table {
 mod testing;
 
 table![
+    #[cfg(feature = "aws")]
+    aws_iam,
+    #[cfg(feature = "aws")]
+    aws_managed,
     command,
     generate,
     grafana,
@@ -39,6 +43,9 @@ table![
     postgres,
     redis,
     scim,
+    vault_dynamic,
+    vault_root,
+    vault_static,
 ];
 
 impl IssuerKind {

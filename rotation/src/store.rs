@@ -20,6 +20,11 @@ pub trait Store: Send + Sync {
     /// What would keep `write` from working, in words; empty where nothing would. Changes nothing.
     fn preflight<'a>(&'a self, context: &'a Context, path: &'a str, keys: &'a [String]) -> Act<'a, Vec<String>>;
 
+    /// What whoever approves should know, although `write` would work: who will not see what is written. Changes nothing.
+    fn warnings<'a>(&'a self, _context: &'a Context, _path: &'a str, _keys: &'a [String]) -> Act<'a, Vec<String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// The version of a path, and the values of some of its keys as of that version.
     fn read<'a>(&'a self, context: &'a Context, path: &'a str, keys: &'a [String]) -> Act<'a, Held>;
 

@@ -48,9 +48,17 @@ table![
     vault,
     vault_export,
     env_file,
+    github_actions,
+    #[cfg(feature = "aws")]
+    aws_secrets_manager,
+    #[cfg(feature = "aws")]
+    aws_ssm,
     #[cfg(feature = "kubernetes")]
     kubernetes,
 ];
+
+#[cfg(feature = "aws")]
+mod aws;
 
 /// The files that `paths` of a store match. A pattern that matches none is a gap.
 fn files_of(config: &StoreConfig, gaps: &mut Vec<Gap>) -> Vec<String> {

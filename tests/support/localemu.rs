@@ -14,7 +14,7 @@ pub(crate) const REGION: &str = "us-east-1";
 
 /// A running emulator.
 pub(crate) struct LocalEmu {
-    folder: TempDir,
+    _folder: TempDir,
     server: Child,
     /// `http://127.0.0.1:PORT`
     pub(crate) address: String,
@@ -26,6 +26,16 @@ impl LocalEmu {
     /// # Panics
     /// Where there is none to start, or it does not come up.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts an emulator that honours no key but `test` and those of its own users, while they are active.
+    pub(crate) async fn start_strict() -> Self {
+        Self::start_with(&[("IAM_ENFORCEMENT", "1"), ("ROOT_ACCESS_KEYS", "test"), ("PARITY_AWS_ACCESS_KEY_ID", "1")])
+            .await
+    }
+
+    async fn start_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("keytrail-localemu-").tempdir().expect("a temporary folder");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         // The port may be taken between asking for it and listening on it.
@@ -37,11 +47,11 @@ impl LocalEmu {
             server.args(["start"]).env_clear().env("HOME", folder.path()).current_dir(folder.path());
             server.env("PATH", std::env::var_os("PATH").unwrap_or_default());
             server.env("GATEWAY_LISTEN", format!("127.0.0.1:{port}"));
-            server.env("LOCALEMU_VOLUME_DIR", folder.path().join("volume"));
+            server.env("LOCALEMU_VOLUME_DIR", folder.path().join("volume")).envs(settings.iter().copied());
             server.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
             let mut server = server.spawn().expect("the emulator starts");
             if comes_up(&http, &address, &mut server).await {
-                return Self { folder, server, address };
+                return Self { _folder: folder, server, address };
             }
         }
         panic!("localemu: {}", fs::read_to_string(folder.path().join("log")).unwrap_or_default());
@@ -59,14 +69,18 @@ impl LocalEmu {
 
     /// Runs AWS's own command line, which may fail.
     pub(crate) fn try_aws(&self, args: &[&str]) -> std::process::Output {
-        let mut command = Command::new(program("aws"));
-        command.args(["--endpoint-url", &self.address, "--output", "json"]).args(args).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
-        for (name, value) in environment() {
-            command.env(name, value);
-        }
-        command.stdin(Stdio::null()).output().expect("the AWS command line runs")
+        aws(&self.address, &environment(), args)
     }
+}
+
+/// Runs AWS's own command line against a server.
+pub(crate) fn aws(address: &str, login: &[(&str, &str)], args: &[&str]) -> std::process::Output {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new(program("aws"));
+    command.args(["--endpoint-url", address, "--output", "json"]).args(args).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+    command.envs(login.iter().copied());
+    command.stdin(Stdio::null()).output().expect("the AWS command line runs")
 }
 
 /// What logs a client in.

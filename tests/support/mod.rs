@@ -4,6 +4,7 @@ pub(crate) mod docker;
 pub(crate) mod http;
 pub(crate) mod kubernetes;
 pub(crate) mod localemu;
+pub(crate) mod moto;
 pub(crate) mod openbao;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
