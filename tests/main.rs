@@ -15,6 +15,7 @@ mod leaks;
 mod planted;
 mod rotate;
 mod rotation_stores;
+mod rotation_vault;
 mod rotation_redis;
 mod rotation_postgres;
 mod rotation_probes;

@@ -30,6 +30,7 @@ pub mod settings;
 pub mod state;
 pub mod store;
 pub mod template;
+mod vault;
 pub mod workloads;
 
 #[cfg(test)]
