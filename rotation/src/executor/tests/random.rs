@@ -13,7 +13,7 @@ use crate::state::State;
 
 fn shape() -> impl Strategy<Value = Shape> {
     let trouble = [Trouble::Set, Trouble::Verify, Trouble::Load, Trouble::Progress, Trouble::Probe];
-    let one = select(&["dual", "one", "chosen", "quiet"][..]);
+    let one = select(&["dual", "roles", "one", "chosen", "quiet"][..]);
     let stores = select(&["vault", "plain", "blind", "staging"][..]);
     (
         vec(one, 1..4),
