@@ -10,7 +10,9 @@ use crate::state::State;
 #[test]
 fn every_kind_of_job_comes_to_its_end() {
     for shape in Shape::all() {
-        Stage::new(&shape).check(&[], State::Confirmed);
+        let stage = Stage::new(&shape);
+        stage.check(&[], State::Confirmed);
+        stage.check_secrecy();
     }
 }
 

@@ -49,6 +49,8 @@ proptest! {
     #[test]
     fn no_schedule_changes_the_end_of_any_job(shape in shape(), plan in faults()) {
         let wanted = if shape.trouble.is_some() { State::Aborted } else { State::Confirmed };
-        Stage::new(&shape).check(&plan, wanted);
+        let stage = Stage::new(&shape);
+        stage.check(&plan, wanted);
+        stage.check_secrecy();
     }
 }
