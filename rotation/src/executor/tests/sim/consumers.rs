@@ -148,6 +148,10 @@ impl Probe for Logins {
             let is_soaking = inner.trouble == Some(Trouble::SoakProbe) && inner.made > 1000;
             let unhealthy = |why: &str| Ok(Health::Unhealthy(why.to_owned()));
             match moment {
+                Moment::Before if inner.trouble == Some(Trouble::Sick) => unhealthy("errors before"),
+                Moment::After { .. } if inner.trouble == Some(Trouble::Silent) => {
+                    Ok(Health::Unknown("no data".to_owned()))
+                }
                 Moment::After { .. } if inner.trouble == Some(Trouble::Probe) || is_soaking => unhealthy("errors"),
                 Moment::After { before, .. } if before != "3 logins" => unhealthy("it was not healthy before"),
                 _ => {
