@@ -149,6 +149,17 @@ impl OpenBao {
     pub(crate) async fn mount(&self, namespace: &str, path: &str, version: u8) {
         let body = json!({ "type": "kv", "options": { "version": version.to_string() } });
         self.request(Method::POST, namespace, &format!("sys/mounts/{path}"), Some(body)).await;
+        // An engine of version 2 answers 400 while it prepares its storage.
+        let ready = || async {
+            let request = self.http.get(format!("{}/v1/{path}/config", self.address));
+            let request = request.header("X-Vault-Token", &self.root_token).header("X-Vault-Namespace", namespace);
+            request.send().await.expect("an answer").status().is_success()
+        };
+        let end = Instant::now() + Duration::from_secs(30);
+        while version == 2 && !ready().await {
+            assert!(Instant::now() < end, "the engine at {path} does not become ready");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Writes one version of a KV v2 path.
