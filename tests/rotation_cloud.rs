@@ -37,7 +37,7 @@ fn access(address: &str, folder: &Path) -> Access {
 }
 
 /// An issuer at an emulator, with more of its table.
-fn issuer(kind: &str, address: &str, folder: &Path, more: Value) -> Box<dyn Issuer> {
+fn issuer(kind: &str, address: &str, folder: &Path, more: &Value) -> Box<dyn Issuer> {
     let Login { access_key_id, secret_access_key, .. } = login(folder);
     let mut table = json!({
         "region": REGION, "endpoint": address,

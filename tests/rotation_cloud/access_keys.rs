@@ -24,10 +24,10 @@ impl Estate {
         Self { emulator, folder: tempfile::tempdir().unwrap() }
     }
 
-    fn issuer(&self, more: Value) -> Box<dyn Issuer> {
+    fn issuer(&self, more: &Value) -> Box<dyn Issuer> {
         let mut table = json!({ "user": "ci" });
         table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        issuer("aws-iam", &self.emulator.address, self.folder.path(), table)
+        issuer("aws-iam", &self.emulator.address, self.folder.path(), &table)
     }
 
     /// A key that somebody made by hand.
@@ -56,7 +56,7 @@ fn id(key: &Credential) -> String {
 #[tokio::test]
 async fn a_key_is_made_and_the_old_one_is_deleted() {
     let estate = Estate::start().await;
-    let (issuer, context) = (estate.issuer(json!({})), run("keys"));
+    let (issuer, context) = (estate.issuer(&json!({})), run("keys"));
     let old = estate.make_key();
     assert_eq!(issuer.preflight(&context, Some(&old)).await.unwrap(), Vec::<String>::new());
     assert!(issuer.choose(Some(&old)).unwrap().is_none());
@@ -88,7 +88,7 @@ async fn a_key_is_made_and_the_old_one_is_deleted() {
 #[tokio::test]
 async fn what_an_interrupted_call_made_is_found_and_nothing_else_is_deleted() {
     let estate = Estate::start().await;
-    let (issuer, context) = (estate.issuer(json!({})), run("orphan"));
+    let (issuer, context) = (estate.issuer(&json!({})), run("orphan"));
     let old = estate.make_key();
     // No reply came: the key is there, and nobody knows its secret.
     let lost = id(&issuer.set(&context, Some(&old), None).await.unwrap());
@@ -130,7 +130,7 @@ fn use_key(estate: &Estate, key: &Credential) -> bool {
 #[tokio::test]
 async fn a_key_in_use_is_made_inactive_and_can_come_back() {
     let estate = Estate::start().await;
-    let (issuer, context) = (estate.issuer(json!({})), run("used"));
+    let (issuer, context) = (estate.issuer(&json!({})), run("used"));
     let old = estate.make_key();
     let new = issuer.set(&context, Some(&old), None).await.unwrap();
     assert!(use_key(&estate, &old));
@@ -138,7 +138,7 @@ async fn a_key_in_use_is_made_inactive_and_can_come_back() {
         let failed = issuer.revoke(&context, &old, Some(&new)).await.unwrap_err();
         assert_eq!(failed.outcome, Outcome::Unknown);
         assert!(failed.what.contains("secretsmanager"), "{}", failed.what);
-        assert_eq!(estate.keys()[&id(&old)], false);
+        assert!(!estate.keys()[&id(&old)]);
     }
     assert!(!use_key(&estate, &old));
     let told = issuer.preflight(&run("next"), Some(&old)).await.unwrap().join("\n");
@@ -151,7 +151,7 @@ async fn a_key_in_use_is_made_inactive_and_can_come_back() {
 
     // And on, for who does not want to wait.
     let new = issuer.set(&context, Some(&old), None).await.unwrap();
-    estate.issuer(json!({ "quiet": 0 })).revoke(&context, &old, Some(&new)).await.unwrap();
+    estate.issuer(&json!({ "quiet": 0 })).revoke(&context, &old, Some(&new)).await.unwrap();
     assert_eq!(estate.keys(), BTreeMap::from([(id(&new), true)]));
 }
 
@@ -161,7 +161,8 @@ async fn what_is_missing_is_told() {
     let key = estate.make_key();
     let nameless = Credential::of_value(Secret::from(key.value().unwrap().expose()));
     let unknown = key.duplicate().with(ACCESS_KEY_ID, Secret::from("somebody-elses"));
-    let table = |user: &str| issuer("aws-iam", &estate.emulator.address, estate.folder.path(), json!({ "user": user }));
+    let table =
+        |user: &str| issuer("aws-iam", &estate.emulator.address, estate.folder.path(), &json!({ "user": user }));
     for (user, key, why) in [
         ("ci", Some(&nameless), "which access key it is, is not known: parts = { access_key_id = [\"…\"] } is missing"),
         ("ci", Some(&unknown), "the access key that is kept is none of the user ci"),
@@ -186,7 +187,7 @@ async fn aws_itself_says_whether_a_key_works() {
     });
     moto.check_logins().await;
     let [own, old] = keys;
-    let aws_iam = issuer("aws-iam", &moto.address, folder.path(), json!({ "user": "ci" }));
+    let aws_iam = issuer("aws-iam", &moto.address, folder.path(), &json!({ "user": "ci" }));
     for (name, part) in [("id", ACCESS_KEY_ID), ("key", VALUE)] {
         std::fs::write(folder.path().join(name), own.part(part).unwrap().expose()).unwrap();
     }
@@ -198,10 +199,32 @@ async fn aws_itself_says_whether_a_key_works() {
     let brief = Context { timeout: std::time::Duration::from_secs(5), ..run("check") };
     let wrong = new.duplicate().with(VALUE, Secret::from("planted-wrong"));
     assert_eq!(aws_iam.check(&brief, &wrong).await.unwrap(), Answer::Unknown);
-    aws_iam.revoke(&context, &old, Some(&new)).await.unwrap();
-    assert_eq!(aws_iam.check(&context, &old).await.unwrap(), Answer::Rejected);
-    assert_eq!(aws_iam.check(&context, &new).await.unwrap(), Answer::Works);
-
-    let nowhere = issuer("aws-iam", "http://127.0.0.1:1", folder.path(), json!({ "user": "ci" }));
+    let nowhere = issuer("aws-iam", "http://127.0.0.1:1", folder.path(), &json!({ "user": "ci" }));
     assert_eq!(nowhere.check(&context, &new).await.unwrap(), Answer::Unknown);
+}
+
+/// What IAM and STS answer to who asks about a key that is not among those of the user.
+fn answer(request: &wiremock::Request) -> wiremock::ResponseTemplate {
+    let body = String::from_utf8_lossy(&request.body);
+    let (status, text) = match body.contains("Action=GetCallerIdentity") {
+        true => (403, "<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>"),
+        false => {
+            let members = "<AccessKeyMetadata/><IsTruncated>false</IsTruncated>";
+            let answer = format!(
+                "<ListAccessKeysResponse><ListAccessKeysResult>{members}</ListAccessKeysResult></ListAccessKeysResponse>"
+            );
+            return wiremock::ResponseTemplate::new(200).set_body_raw(answer, "text/xml");
+        }
+    };
+    wiremock::ResponseTemplate::new(status).set_body_raw(text, "text/xml")
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_is_rejected_at_once() {
+    let (server, folder) = (wiremock::MockServer::start().await, tempfile::tempdir().unwrap());
+    wiremock::Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&server).await;
+    let aws_iam = issuer("aws-iam", &server.uri(), folder.path(), &json!({ "user": "ci" }));
+    let gone = Credential::of_value(Secret::from("planted")).with(ACCESS_KEY_ID, Secret::from("gone"));
+    assert_eq!(aws_iam.check(&run("gone"), &gone).await.unwrap(), Answer::Rejected);
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }

@@ -76,12 +76,12 @@ async fn aws_is_asked_once_and_waited_for() {
         shared.lock().unwrap().answer(call, &request.body_json().unwrap())
     };
     Mock::given(any()).respond_with(respond).mount(&server).await;
-    let open = |more: Value| {
+    let open = |more: &Value| {
         let mut table = json!({ "secret": "prod/db", "key": "password" });
         table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        issuer("aws-managed", &server.uri(), folder.path(), table)
+        issuer("aws-managed", &server.uri(), folder.path(), &table)
     };
-    let (issuer, context) = (open(json!({})), run("managed"));
+    let (issuer, context) = (open(&json!({})), run("managed"));
     let told = issuer.preflight(&context, None).await.unwrap();
     assert_eq!(told, ["AWS does not rotate prod/db: set rotation up for it, or use another issuer"]);
     state.lock().unwrap().enabled = true;
@@ -103,7 +103,7 @@ async fn aws_is_asked_once_and_waited_for() {
     assert_eq!(issuer.nature().overlap, Overlap::One);
     assert_eq!(outcome(issuer.withdraw(&context, None, Some(&credential)).await), Outcome::NotDone);
     issuer.revoke(&context, &credential, None).await.unwrap();
-    let both = open(json!({ "overlap": "both" }));
+    let both = open(&json!({ "overlap": "both" }));
     both.withdraw(&context, None, Some(&credential)).await.unwrap();
     assert_eq!(outcome(both.revoke(&context, &credential, None).await), Outcome::NotDone);
     both.revoke(&context, &credential, Some(&credential)).await.unwrap();
@@ -115,7 +115,7 @@ async fn another_rotation_is_left_alone_and_one_that_hangs_is_told() {
     let moto = Moto::start().await;
     let folder = tempfile::tempdir().unwrap();
     let open =
-        |wait: u64| issuer("aws-managed", &moto.address, folder.path(), json!({ "secret": "prod/db", "wait": wait }));
+        |wait: u64| issuer("aws-managed", &moto.address, folder.path(), &json!({ "secret": "prod/db", "wait": wait }));
     moto.aws(&["secretsmanager", "create-secret", "--name", "prod/db", "--secret-string", "planted-old"]);
     let rules = ["--rotation-rules", "AutomaticallyAfterDays=30"];
     moto.aws(&[&["secretsmanager", "rotate-secret", "--secret-id", "prod/db"], &rules[..]].concat());

@@ -29,6 +29,7 @@ mod marker;
 use std::time::{Duration, Instant};
 
 use aws_sdk_iam::error::ProvideErrorMetadata;
+use keytrail_rules::model::Secret;
 use serde::Deserialize;
 
 use super::{Chooser, Issuer, IssuerKind, Nature, Overlap};
@@ -211,7 +212,7 @@ impl AwsIam {
 }
 
 fn id_of(credential: Option<&Credential>) -> Option<&str> {
-    credential?.part(ACCESS_KEY_ID).map(|id| id.expose())
+    credential?.part(ACCESS_KEY_ID).map(Secret::expose)
 }
 
 fn no_id() -> Failure {
