@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use keytrail_rules::model::Secret;
+
 use super::{
     Act, Answer, Base, Chooser, Context, Credential, Failure, Issuer, Nature, Overlap, RoleName, Session, USER,
     VERIFIER, exists, kept, later, likeness, standing, terminate,
@@ -33,7 +35,7 @@ impl Alternating {
     /// The role of a credential, and the other one.
     fn turn(&self, credential: &Credential) -> Result<(&RoleName, &RoleName), Failure> {
         let [one, other] = &self.roles;
-        let user = credential.part(USER).map(|user| user.expose()).ok_or_else(|| {
+        let user = credential.part(USER).map(Secret::expose).ok_or_else(|| {
             Failure::not_done("which of the two roles is in use is not known")
                 .hint("name the place of the role: parts = { user = [\"STORE:PATH#KEY\"] }")
         })?;
