@@ -3,6 +3,10 @@
 //! Intents and outcomes are written to the journal before and after each act, so that whoever resumes a run knows what
 //! may have been done. Nothing is assumed then: issuers and stores are asked, and [`crate::state::recover_group`] decides.
 //!
+//! What consumers accept (the part `accepted` of a signing key) changes in smaller steps than the rest: before the
+//! promotion the new value is listed beside the old one and loaded; after the revocation the old one is taken off the list,
+//! which is loaded again. The way back mirrors that while reloading.
+//!
 //! # Guarantees
 //! 1. The job and its first ledger row are durable before the first effect; the last row is written once, together with
 //!    the end.
@@ -165,7 +169,8 @@ impl Executor<'_> {
         if let Err(failure) = self.journal.begin(lease, job, &row).await {
             // The reply may have been lost.
             let is_ours = |saved: &Saved| saved.job == *job && saved.state == State::Planned;
-            if failure.outcome == Outcome::NotDone || !self.journal.load(&job.run).await?.as_ref().is_some_and(is_ours) {
+            if failure.outcome == Outcome::NotDone || !self.journal.load(&job.run).await?.as_ref().is_some_and(is_ours)
+            {
                 return Err(failure);
             }
         }

@@ -79,7 +79,8 @@ pub trait Issuer: Send + Sync {
     fn revoke<'a>(&'a self, context: &'a Context, old: &'a Credential, new: Option<&'a Credential>) -> Act<'a, ()>;
 
     /// What the consumers have to accept while both are in use, where they are who verifies it (a signing key): the text
-    /// of the part `accepted`, of the credentials from the newest to the oldest. `None` for every other kind.
+    /// of the part `accepted`, of the credentials in that order, the one that is in use first: old and new, then new and
+    /// old, then the new one alone. `None` for every other kind, whatever the credentials are.
     fn accepted(&self, _credentials: &[&Credential]) -> Option<Result<keytrail_rules::model::Secret, Failure>> {
         None
     }

@@ -135,7 +135,7 @@ pub struct Saved {
     pub job: Job,
     /// How far it is.
     pub state: State,
-    /// The last fact of each act that is over.
+    /// The last fact of each act that is over; an outcome without a fact leaves the one before.
     pub facts: BTreeMap<String, String>,
     /// Acts that were begun in this state and are not known to be over.
     pub open: Vec<String>,

@@ -1,5 +1,5 @@
 //! Rotations: what is to be rotated and how (the [`plan`]), the [`state`] machine that a rotation runs through with the
-//! decision that follows an interruption, and who takes part in it: the issuers that honour a credential, the stores
+//! decision that follows an interruption, the [`executor`] that carries it out, and who takes part in it: the issuers that honour a credential, the stores
 //! that keep it, the workloads that load it, and the probes that look.
 //!
 //! `plan` and `state` are pure: they read no clock, no file and no network.

@@ -46,7 +46,7 @@ pub enum Moment {
     Before,
     /// After the consumers loaded the new credential; with what the probe said [`Moment::Before`].
     After {
-        /// The [`Health::Healthy`] text of before.
+        /// The [`Health::Healthy`] text of before; empty where an emergency began without one.
         before: String,
         /// When the consumers began to load.
         since: keytrail_rules::model::Time,

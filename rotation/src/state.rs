@@ -251,8 +251,8 @@ pub fn next_in(mode: Mode, state: State, event: Event) -> Result<State, IllegalT
 pub fn next(state: State, event: Event) -> Result<State, IllegalTransition> {
     use Event::{Done, Failed, Undone};
     use State::{
-        Aborted, Confirmed, CutOff, Discarding, Loaded, Planned, Promoted, Reloading, Restoring, Revoked, Sealed, Set, Soaked,
-        Staged, Unstaging, Verified, Withdrawing,
+        Aborted, Confirmed, CutOff, Discarding, Loaded, Planned, Promoted, Reloading, Restoring, Revoked, Sealed, Set,
+        Soaked, Staged, Unstaging, Verified, Withdrawing,
     };
     Ok(match (state, event) {
         (Planned, Done) => Sealed,

@@ -10,20 +10,33 @@ impl Run<'_> {
     /// The undo at hand on the way back.
     pub(super) async fn step_back(&self, state: State) -> Step<()> {
         match state {
-            State::Restoring => {
-                for at in 0..self.job.writes.len() {
-                    self.restore(at).await?;
-                }
-                Ok(())
-            }
+            State::Restoring => self.restore_all(false).await,
             State::Reloading => {
                 self.withdraw(|overlap| overlap == Overlap::One).await?;
-                self.load("reload", Which::Old).await
+                self.load("reload", Which::Old).await?;
+                // Nobody uses the new value now, so that it need not be accepted any more.
+                if self.job.writes.iter().any(|write| self.accepts(write)) {
+                    self.restore_all(true).await?;
+                    self.load("reload retired", Which::Old).await?;
+                }
+                Ok(())
             }
             State::Withdrawing => self.withdraw(|_| true).await,
             State::Unstaging => self.unstage().await,
             _ => Ok(()),
         }
+    }
+
+    /// Makes every path hold the old values again; those that list what is accepted keep the new one in the list at first.
+    async fn restore_all(&self, is_last: bool) -> Step<()> {
+        for at in 0..self.job.writes.len() {
+            if self.accepts(&self.job.writes[at]) && !is_last {
+                self.demote(at).await?;
+            } else {
+                self.restore(at).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes issuers honour the old values, and the new ones no more.

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 use crate::job::{Job, Mode};
 use crate::journal::Which;
 use crate::ledger::{Row, Status};
-use crate::state::{Event, Recovery, State, next_in};
+use crate::state::{Doubt, Event, Recovery, State, next_in};
 
 /// The fact that says why a run turned back.
 const WHY: &str = "turn back";
@@ -23,16 +23,18 @@ impl Run<'_> {
             Ok(decision) => decision,
             Err(stop) => return Self::ending(stop),
         };
-        match decision {
-            Recovery::Ask(doubt) => Self::ending(Self::doubt(doubt)),
-            Recovery::Back if self.state() < State::Confirmed => {
+        match (decision, self.soaks_until()) {
+            // Nothing is to be done before that anyway.
+            (Recovery::Ask(Doubt::IssuerUnknown | Doubt::StoreUnknown), Some(until)) => Ok(Ending::Waits { until }),
+            (Recovery::Ask(doubt), _) => Self::ending(Self::doubt(doubt)),
+            (Recovery::Back, _) if self.state() < State::Confirmed => {
                 let why = Failure::not_done("the issuer rejects the new value");
                 match self.turn_back(why).await {
                     Ok(()) => self.drive().await,
                     Err(stop) => Self::ending(stop),
                 }
             }
-            Recovery::Forward | Recovery::Back | Recovery::Nothing => self.drive().await,
+            (Recovery::Forward | Recovery::Back | Recovery::Nothing, _) => self.drive().await,
         }
     }
 
@@ -80,9 +82,8 @@ impl Run<'_> {
     /// Goes to the next state, which may be the end.
     async fn reach(&self, event: Event) -> Result<Option<Ending>, Stop> {
         let from = self.state();
-        let to = next_in(self.job.mode, from, event).map_err(|error| {
-            Stop::Stuck(Failure::not_done(error.to_string()).hint(error.hint()))
-        })?;
+        let to = next_in(self.job.mode, from, event)
+            .map_err(|error| Stop::Stuck(Failure::not_done(error.to_string()).hint(error.hint())))?;
         if !to.is_final() {
             self.advance(to).await?;
             return Ok(None);
@@ -137,19 +138,20 @@ impl Run<'_> {
     /// The row that ends a run.
     fn last_row(&self, state: State) -> Row {
         let mut row = row(&self.job, Status::Succeeded, self.executor.clock.now());
-        for write in &self.job.writes {
-            if let Some((version, _)) = self.version(write) {
-                row.details.insert(format!("version {}", write.name()), version.0);
-            }
-            if let Some(left) = self.fact(&format!("left {}", write.name())) {
-                row.details.insert(format!("left {}", write.name()), left);
-            }
-        }
         if state == State::Aborted {
             row.status = Status::RolledBack;
             row.reason = self.fact(WHY).unwrap_or_else(|| "it was turned back".to_owned());
         } else {
             row.details.insert("old-rejected".to_owned(), self.rejection());
+        }
+        for write in &self.job.writes {
+            if let Some((version, _)) = self.version(write) {
+                row.details.insert(format!("version {}", write.name()), version.0);
+            }
+            if let Some(left) = self.fact(&format!("left {}", write.name())) {
+                row.reason = format!("{}; {left}, and is left as it is", row.reason);
+                row.details.insert(format!("left {}", write.name()), left);
+            }
         }
         row
     }

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 
-use super::preflight::survey;
+use super::preflight::{Survey, survey};
 use super::run::{Again, Run, Step, Stop};
-use super::values::Form;
+use super::values::{Form, Pair};
 use crate::credential::{Credential, same};
 use crate::failure::{Failure, Outcome};
 use crate::issuers::{Chooser, Overlap};
@@ -36,11 +36,8 @@ impl Run<'_> {
 
     /// Looks at everything, and keeps old and new values.
     async fn seal(&mut self) -> Step<()> {
-        self.say("preflight");
-        let found = self.while_held(survey(&self.parties, &self.job, &self.context)).await?;
-        if !found.obstacles.is_empty() {
-            return Err(Stop::Failed(Failure::not_done(found.obstacles.join("; "))));
-        }
+        self.pairs.iter_mut().for_each(|pair| *pair = Pair::default());
+        let found = self.preflight().await?;
         for (at, pair) in found.pairs.into_iter().enumerate() {
             if let Some(old) = pair.old {
                 self.keep(at, Which::Old, old).await?;
@@ -60,7 +57,28 @@ impl Run<'_> {
                 self.keep(at, Which::New, chosen).await?;
             }
         }
-        self.derive().await.map(|_| ())
+        self.derive(false).await.map(|_| ())
+    }
+
+    /// What is found when every answer is had, or is not to be had.
+    async fn preflight(&self) -> Step<Survey> {
+        let limits = self.executor.limits;
+        let mut pause = limits.pause;
+        for left in (0..limits.tries.max(1)).rev() {
+            self.say("preflight");
+            self.hold_on().await?;
+            let found = self.while_held(survey(&self.parties, &self.job, &self.context)).await?;
+            let is_settled = left == 0 || !found.is_uncertain;
+            if found.obstacles.is_empty() && is_settled {
+                return Ok(found);
+            }
+            if is_settled {
+                return Err(Stop::Failed(Failure::not_done(found.obstacles.join("; "))));
+            }
+            self.executor.clock.pause(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+        Err(Stop::Failed(Failure::not_done("nobody was asked")))
     }
 
     /// A new credential that the item never had, where Keytrail chooses it.
@@ -152,7 +170,7 @@ impl Run<'_> {
             self.keep(at, Which::New, made).await?;
             self.remember(&act, "done").await?;
         }
-        if self.derive().await? { Ok(()) } else { Err(Stop::Failed(Failure::not_done("a new value is missing"))) }
+        if self.derive(true).await? { Ok(()) } else { Err(Stop::Failed(Failure::not_done("a new value is missing"))) }
     }
 
     /// Logs in with the new values.

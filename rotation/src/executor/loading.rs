@@ -71,8 +71,10 @@ impl Run<'_> {
                 match probe.check(&self.context, &moment, &values).await? {
                     Health::Healthy(_) => Ok(()),
                     Health::Unhealthy(why) => Err(Failure::not_done(format!("not healthy: {why}"))),
-                    Health::Unknown(why) => Err(Failure::unknown(format!("it cannot be told whether all is well: {why}"))
-                        .hint("see to the probe, and resume the rotation")),
+                    Health::Unknown(why) => {
+                        Err(Failure::unknown(format!("it cannot be told whether all is well: {why}"))
+                            .hint("see to the probe, and resume the rotation"))
+                    }
                 }
             };
             self.try_often(Again::IfUnknown, &mut check).await?;

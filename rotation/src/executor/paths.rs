@@ -22,8 +22,9 @@ use crate::job::Write;
 use crate::store::{Store, Version};
 
 /// The acts that leave a version, the latest first, and what the path then holds.
-const ACTS: [(&str, Form); 5] = [
+const ACTS: [(&str, Form); 6] = [
     ("restore", Form::Old),
+    ("demote", Form::Accepting),
     ("retire", Form::Final),
     ("promote", Form::Promoted),
     ("accept", Form::Accepting),
@@ -119,6 +120,18 @@ impl Run<'_> {
                 self.say(&format!("{failure}: it is left as it is"));
                 self.remember(&left, failure.what).await
             }
+            done => done,
+        }
+    }
+
+    /// Makes a path hold the old values again while the new one is still accepted, if it holds new ones.
+    pub(super) async fn demote(&self, at: usize) -> Step<()> {
+        if !self.stand(at).await?.iter().any(|form| form.is_new()) {
+            return Ok(());
+        }
+        match self.write(at, "demote", Form::Accepting, &[Form::Promoted, Form::Final]).await {
+            // It is left alone by `restore`, which finds the same.
+            Err(Stop::Failed(failure)) if failure.outcome == Outcome::Conflict => Ok(()),
             done => done,
         }
     }

@@ -4,9 +4,9 @@ use super::parties::Parties;
 use super::values::{ACCEPTED, Pair, rehearse};
 use crate::context::{Act, Context};
 use crate::credential::{Credential, VALUE, same};
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::issuers::Overlap;
-use crate::job::{Job, Mode, Origin, Write, World};
+use crate::job::{Job, Mode, Origin, World, Write};
 use crate::probes::{Health, Moment};
 use crate::state::Answer;
 use crate::store::Held;
@@ -16,6 +16,8 @@ use crate::workloads::Values;
 pub(super) struct Survey {
     /// What would keep it from being carried out, in words.
     pub(super) obstacles: Vec<String>,
+    /// Whether an answer is missing that may come when it is asked for again.
+    pub(super) is_uncertain: bool,
     /// The old credentials.
     pub(super) pairs: Vec<Pair>,
     /// The version of each path.
@@ -34,7 +36,7 @@ pub async fn preflight(world: &dyn World, job: &Job) -> Vec<String> {
 
 /// Looks at everything.
 pub(super) async fn survey(parties: &Parties, job: &Job, context: &Context) -> Survey {
-    let mut survey = Survey { obstacles: vec![], pairs: vec![], versions: vec![], before: vec![] };
+    let mut survey = Survey { obstacles: vec![], is_uncertain: false, pairs: vec![], versions: vec![], before: vec![] };
     survey.pairs.resize_with(job.members.len(), Pair::default);
     survey.stores(parties, job, context).await;
     survey.derived(job);
@@ -49,8 +51,16 @@ pub(super) async fn survey(parties: &Parties, job: &Job, context: &Context) -> S
 impl Survey {
     /// Adds what somebody has against it.
     async fn ask(&mut self, who: &str, answer: Act<'_, Vec<String>>) {
-        let found = answer.await.unwrap_or_else(|failure| vec![in_words(&failure)]);
-        self.obstacles.extend(found.into_iter().map(|obstacle| format!("{who}: {obstacle}")));
+        match answer.await {
+            Ok(found) => self.obstacles.extend(found.into_iter().map(|obstacle| format!("{who}: {obstacle}"))),
+            Err(failure) => self.fail(who, &failure),
+        }
+    }
+
+    /// Adds that somebody could not be asked.
+    fn fail(&mut self, who: &str, failure: &Failure) {
+        self.is_uncertain |= failure.outcome == Outcome::Unknown;
+        self.obstacles.push(format!("{who}: {}", in_words(failure)));
     }
 
     /// Reads the old credentials, which have to be the same wherever they are kept.
@@ -68,7 +78,7 @@ impl Survey {
                 }
                 Err(failure) => {
                     self.versions.push(None);
-                    self.obstacles.push(format!("{}: {}", write.name(), in_words(&failure)));
+                    self.fail(&write.name(), &failure);
                 }
             }
         }
@@ -78,7 +88,8 @@ impl Survey {
         let now = &held.version.0;
         if let Some(seen) = write.seen.filter(|seen| seen.to_string() != *now) {
             let name = write.name();
-            self.obstacles.push(format!("{name} is at version {now}, and was at {seen} when it was scanned: scan again"));
+            self.obstacles
+                .push(format!("{name} is at version {now}, and was at {seen} when it was scanned: scan again"));
         }
         self.versions.push(Some(now.clone()));
     }
@@ -142,22 +153,25 @@ impl Survey {
             let nature = issuer.nature();
             match old {
                 Some(old) if nature.answers && job.mode == Mode::Orderly => {
-                    let refused = match issuer.check(context, old).await {
-                        Ok(Answer::Works) => None,
-                        Ok(Answer::Rejected) => Some("the issuer rejects the current value: correct the copies".into()),
-                        Ok(Answer::Unknown) => Some("the issuer does not tell whether the current value works".into()),
-                        Err(failure) => Some(in_words(&failure)),
-                    };
-                    self.obstacles.extend(refused.map(|why: String| format!("{item}: {why}")));
+                    let refused =
+                        "the issuer rejects the current value: correct the copies, or revoke it in an emergency";
+                    match issuer.check(context, old).await {
+                        Ok(Answer::Works) => {}
+                        Ok(Answer::Rejected) => self.obstacles.push(format!("{item}: {refused}")),
+                        Ok(Answer::Unknown) => self.fail(item, &Failure::unknown("the issuer does not tell")),
+                        Err(failure) => self.fail(item, &failure),
+                    }
                 }
                 None if nature.answers && nature.overlap == Overlap::Both && job.mode == Mode::Emergency => {
                     self.obstacles.push(format!("{item}: its value cannot be read, so that it cannot be revoked"));
                 }
                 _ => {}
             }
-            let has_list = job.writes.iter().flat_map(|write| &write.cells).any(|cell| {
-                cell.item == *item && cell.part == ACCEPTED && issuer.accepted(&[]).is_none()
-            });
+            let has_list = job
+                .writes
+                .iter()
+                .flat_map(|write| &write.cells)
+                .any(|cell| cell.item == *item && cell.part == ACCEPTED && issuer.accepted(&[]).is_none());
             if has_list {
                 self.obstacles.push(format!("{item}: its issuer has no part `{ACCEPTED}`"));
             }
@@ -167,17 +181,29 @@ impl Survey {
 
     async fn probes(&mut self, parties: &Parties, job: &Job, context: &Context) {
         let known = job.members.iter().zip(&self.pairs);
-        let values: Values<'_> = known.filter_map(|(one, pair)| Some((one.item.as_str(), pair.old.as_ref()?))).collect();
+        let values: Values<'_> =
+            known.filter_map(|(one, pair)| Some((one.item.as_str(), pair.old.as_ref()?))).collect();
+        let mut troubles = Vec::new();
         for probe in &parties.probes {
-            let (reading, trouble) = match probe.check(context, &Moment::Before, &values).await {
-                Ok(Health::Healthy(reading)) => (reading, None),
-                Ok(Health::Unhealthy(why) | Health::Unknown(why)) => (String::new(), Some(why)),
-                Err(failure) => (String::new(), Some(in_words(&failure))),
+            let seen = probe.check(context, &Moment::Before, &values).await;
+            let trouble = match seen {
+                Ok(Health::Healthy(reading)) => {
+                    self.before.push(reading);
+                    continue;
+                }
+                Ok(Health::Unhealthy(why)) => Failure::not_done(why),
+                Ok(Health::Unknown(why)) => Failure::unknown(why),
+                Err(failure) => failure,
             };
-            self.before.push(reading);
+            self.before.push(String::new());
             // In an emergency consumers may be down already.
-            let trouble = trouble.filter(|_| job.mode == Mode::Orderly);
-            self.obstacles.extend(trouble.map(|why| format!("not healthy before anything was changed: {why}")));
+            self.is_uncertain |= trouble.outcome == Outcome::Unknown;
+            if job.mode == Mode::Orderly {
+                troubles.push(trouble);
+            }
+        }
+        for trouble in troubles {
+            self.fail("not healthy before anything was changed", &trouble);
         }
     }
 }

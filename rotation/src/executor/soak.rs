@@ -44,6 +44,16 @@ pub fn due(saved: &Saved) -> Option<Time> {
 }
 
 impl Run<'_> {
+    fn kept_end(&self) -> Option<End> {
+        serde_json::from_str(&self.fact(SOAK)?).ok()
+    }
+
+    /// The earliest time at which it may be over, while the run soaks.
+    pub(super) fn soaks_until(&self) -> Option<Time> {
+        let end = self.kept_end().filter(|_| self.state() == State::Loaded)?;
+        end.left(self.executor.clock.now(), self.executor.clock.uptime().as_ref())
+    }
+
     /// Looks at the probes; goes on once the grace is over.
     pub(super) async fn soak(&self) -> Step<()> {
         // In an emergency the old values are over already.
@@ -51,8 +61,7 @@ impl Run<'_> {
             return Ok(());
         }
         let (now, uptime) = (self.executor.clock.now(), self.executor.clock.uptime());
-        let kept = self.fact(SOAK).and_then(|text| serde_json::from_str::<End>(&text).ok());
-        let (end, is_new) = match kept {
+        let (end, is_new) = match self.kept_end() {
             Some(end) => (end, false),
             None => (end(now, uptime.as_ref(), self.job.grace), true),
         };

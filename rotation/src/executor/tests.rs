@@ -9,6 +9,7 @@ mod sim;
 mod soaking;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,9 +18,10 @@ use std::time::Duration;
 
 use super::{Ending, Executor, Limits};
 use crate::failure::Failure;
+use crate::job::Mode;
 use crate::journal::Journal;
 use crate::ledger::Status;
-use crate::state::State;
+use crate::state::{Event, State, next_in};
 use shapes::Shape;
 use sim::{Fault, Journaled, Sim, Systems};
 
@@ -109,15 +111,18 @@ impl Stage {
     /// Runs it to its end, and checks that end and everything on the way.
     fn check(&self, plan: &[Faults], wanted: State) {
         let ending = self.finish(plan);
-        let case = format!("{:?}\n{plan:?}\n{ending:?}", self.shape);
-        match wanted {
-            State::Confirmed => assert_eq!(ending, Ending::Confirmed, "{case}"),
-            _ => assert!(matches!(ending, Ending::RolledBack { .. }), "{case}"),
-        }
-        self.check_end(wanted, &case);
+        let is_wanted = match wanted {
+            State::Confirmed => ending == Ending::Confirmed,
+            _ => matches!(ending, Ending::RolledBack { .. }),
+        };
+        let case = fmt::from_fn(|f| write!(f, "{:?}\n{plan:?}\n{ending:?}", self.shape));
+        assert!(is_wanted, "{case}");
+        self.check_world(wanted, &case);
+        self.check_trail(wanted, &case);
     }
 
-    fn check_end(&self, wanted: State, case: &str) {
+    /// What the systems are left with.
+    fn check_world(&self, wanted: State, case: &dyn fmt::Display) {
         let inner = self.sim.lock();
         assert!(inner.violations.is_empty(), "{case}\n{:#?}\n{:#?}", inner.violations, inner.log);
         let is_new = wanted == State::Confirmed;
@@ -142,11 +147,16 @@ impl Stage {
             assert!(serving.iter().all(|snapshot| *snapshot == now), "{case}\n{serving:?}\n{now:?}");
             assert_eq!(inner.trouble_of_logins(serving.into_iter()), None, "{case}");
         }
-        drop(inner);
+    }
+
+    /// What the journal and the ledger are left with, and what was said.
+    fn check_trail(&self, wanted: State, case: &dyn fmt::Display) {
+        let is_new = wanted == State::Confirmed;
         let journal = self.journal.memory.inner();
         let status: Vec<Status> = journal.rows.iter().map(|row| row.status).collect();
         let last = if is_new { Status::Succeeded } else { Status::RolledBack };
         assert_eq!(status, [Status::Requested, last], "{case}");
+        self.check_states(&journal.states, case);
         assert!(journal.values.is_empty(), "{case}\nvalues are wiped");
         let said = self.said.lock().expect("no panic").join("\n");
         let told = format!("{:?} {:?} {said}", journal.rows, journal.runs);
@@ -155,6 +165,27 @@ impl Stage {
         values.retain(|value| value != "untouched" && value != "human");
         for value in values {
             assert!(!told.contains(&value), "{case}\na value was told: {told}");
+        }
+    }
+
+    /// The states are those of the model, each reached once; and the old value was revoked when it was time to.
+    fn check_states(&self, states: &[State], case: &dyn fmt::Display) {
+        let mut from = State::Planned;
+        for to in states {
+            let is_step = Event::ALL.into_iter().any(|event| next_in(self.shape.mode, from, event) == Ok(*to));
+            assert!(is_step && *to != from, "{case}\nfrom {from} to {to}");
+            from = *to;
+        }
+        let inner = self.sim.lock();
+        let first = |call: &str| {
+            inner.log.iter().position(|entry| entry.split_once(' ').is_some_and(|(_, name)| name.starts_with(call)))
+        };
+        let needed = if self.shape.mode == Mode::Orderly { "advance loaded soaked" } else { "advance planned sealed" };
+        if let Some(revoked) = first("revoke ") {
+            assert!(first(needed).is_some_and(|soaked| soaked < revoked), "{case}");
+        }
+        if let Some(set) = first("set ") {
+            assert!(first("begin").is_some_and(|begun| begun < set), "{case}");
         }
     }
 }

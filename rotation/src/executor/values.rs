@@ -123,20 +123,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Makes and keeps the derived members that can be made now and are not yet. Gives whether all new ones are known.
-    pub(super) async fn derive(&mut self) -> Step<bool> {
-        let mut complete = true;
+    /// Makes and keeps the derived members, as far as their sources are known. `is_final` is whether they have to be by
+    /// now: an issuer may add parts to what was chosen. Gives whether all new values are known.
+    pub(super) async fn derive(&mut self, is_final: bool) -> Step<bool> {
+        let mut is_complete = true;
         for at in 0..self.pairs.len() {
-            if self.pairs[at].new.is_some() {
-                continue;
-            }
-            let made = derived(&self.job, at, &|at| self.pairs[at].new.as_ref(), &self.pairs);
-            match made.map_err(Stop::Failed)? {
+            let made = match derived(&self.job, at, &|at| self.pairs[at].new.as_ref(), &self.pairs) {
+                Err(failure) if is_final => return Err(Stop::Failed(failure)),
+                made => made.unwrap_or_default(),
+            };
+            match made {
                 Some(value) => self.keep(at, Which::New, Credential::of_value(value)).await?,
-                None => complete = false,
+                None => is_complete &= self.pairs[at].new.is_some(),
             }
         }
-        Ok(complete)
+        Ok(is_complete)
     }
 }
 

@@ -189,8 +189,8 @@ fn after_revocation(probe: Probe) -> Result<Recovery, Doubt> {
 }
 
 fn on_the_way_back(course: Course, state: State, probe: Probe) -> Result<Recovery, Doubt> {
-    let can_be_set_back = course.overlap == Overlap::One
-        && matches!(state, State::Restoring | State::Reloading | State::Withdrawing);
+    let can_be_set_back =
+        course.overlap == Overlap::One && matches!(state, State::Restoring | State::Reloading | State::Withdrawing);
     match (probe.issuer.old, probe.issuer.new) {
         (Answer::Works, _) => {}
         // Nobody was told anything yet.
@@ -231,4 +231,3 @@ fn holds_either(store: Answers) -> Result<(), Doubt> {
         (Answer::Works, _) | (_, Answer::Works) => Ok(()),
     }
 }
-

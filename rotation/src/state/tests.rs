@@ -178,7 +178,10 @@ fn a_missing_answer_never_turns_a_decision_round() {
         for probe in probes() {
             for which in 0..4 {
                 let (known, unknown) = (recover(course, state, probe), recover(course, state, hide(probe, which)));
-                assert!(unknown == known || matches!(unknown, Recovery::Ask(_)), "{course:?} {state} {probe:?} {which}");
+                assert!(
+                    unknown == known || matches!(unknown, Recovery::Ask(_)),
+                    "{course:?} {state} {probe:?} {which}"
+                );
             }
         }
     }

@@ -72,7 +72,8 @@ fn an_executor_that_is_killed_again_and_again_comes_to_its_end() {
         for step in 1..12 {
             for fault in [Fault::CrashBefore, Fault::CrashAfter] {
                 // Each attempt lives a little longer than a resume needs to find out where it is.
-                let plan: Vec<Faults> = (0..30).map(|attempt| Faults::from([(step * 3 + attempt * 2, fault)])).collect();
+                let plan: Vec<Faults> =
+                    (0..30).map(|attempt| Faults::from([(step * 3 + attempt * 2, fault)])).collect();
                 Stage::new(&shape).check(&plan, State::Confirmed);
             }
         }

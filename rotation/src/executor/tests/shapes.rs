@@ -138,6 +138,7 @@ impl Shape {
             count: 0,
             faults: BTreeMap::new(),
             is_dead: false,
+            is_frozen: false,
             trouble: self.trouble,
             made: 0,
             writes: 0,

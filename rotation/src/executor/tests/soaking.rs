@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::shapes::Shape;
-use super::sim::Trouble;
+use super::sim::{Fault, Trouble};
 use super::{Ending, Faults, Stage};
 use crate::state::State;
 
@@ -73,4 +73,13 @@ fn a_person_may_roll_back_meanwhile() {
     let why = "it was rolled back on request".to_owned();
     assert_eq!(ending, Some(Ok(Ending::RolledBack { why })));
     stage.check(&[], State::Aborted);
+}
+
+#[test]
+fn an_issuer_that_is_away_meanwhile_changes_nothing() {
+    let stage = soaking();
+    let away: Faults = (0..40).map(|at| (at, Fault::Dropped)).filter(|(at, _)| *at > 6).collect();
+    let ending = stage.attempt(1, &away);
+    assert!(matches!(ending, Some(Ok(Ending::Waits { .. }))), "{ending:?} {:#?}", stage.sim.lock().log);
+    stage.check(&[], State::Confirmed);
 }

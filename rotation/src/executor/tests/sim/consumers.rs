@@ -38,7 +38,8 @@ impl Inner {
     /// What is wrong with the logins of all instances, and of those that would start now.
     pub(crate) fn trouble_of_logins(&self, which: impl Iterator<Item = Snapshot>) -> Option<String> {
         let all: Vec<Snapshot> = which.collect();
-        let cells = || self.job.writes.iter().flat_map(|write| write.cells.iter().map(move |cell| (write.name(), cell)));
+        let cells =
+            || self.job.writes.iter().flat_map(|write| write.cells.iter().map(move |cell| (write.name(), cell)));
         for snapshot in &all {
             for (path, cell) in cells() {
                 let text = &snapshot[&(path, cell.key.clone())];
@@ -64,7 +65,8 @@ impl Inner {
     }
 
     fn instances(&self) -> impl Iterator<Item = Snapshot> {
-        let of = |loaded: &Loaded| [Some(loaded.serving.clone()), loaded.starting.clone().map(|(snapshot, _)| snapshot)];
+        let of =
+            |loaded: &Loaded| [Some(loaded.serving.clone()), loaded.starting.clone().map(|(snapshot, _)| snapshot)];
         self.consumers.values().flat_map(of).flatten()
     }
 
@@ -75,6 +77,15 @@ impl Inner {
             self.violations.push(format!("after {name}: {trouble}"));
         }
     }
+}
+
+/// Whether an instance uses new values, and does not just accept them.
+fn is_new(snapshot: &Snapshot) -> bool {
+    let uses = |value: &String| {
+        let value = value.strip_prefix("pg://app:").unwrap_or(value);
+        value.starts_with("new") || value.starts_with("made")
+    };
+    snapshot.values().any(uses)
 }
 
 pub(crate) struct Simulated {
@@ -90,8 +101,8 @@ impl Workload for Simulated {
     fn load<'a>(&'a self, _: &'a Context, _: &'a Values<'a>, _: &'a Values<'a>) -> Act<'a, Mark> {
         self.sim.call(format!("load {}", self.name), |inner| {
             let snapshot = inner.snapshot();
-            let is_new = snapshot.values().any(|value| value.contains("new") || value.contains("made"));
-            if inner.trouble == Some(Trouble::Load) && is_new {
+            let has_new = is_new(&snapshot);
+            if inner.trouble == Some(Trouble::Load) && has_new {
                 return Err(Failure::not_done("no right"));
             }
             let loaded = inner.consumers.get_mut(&self.name).expect("a consumer");
@@ -107,8 +118,8 @@ impl Workload for Simulated {
             let loaded = inner.consumers.get_mut(&self.name).expect("a consumer");
             assert!(mark.0.parse::<u64>().expect("a number") <= loaded.generation);
             let Some((snapshot, left)) = &mut loaded.starting else { return Ok(Progress::Done) };
-            let is_new = snapshot.values().any(|value| value.contains("new") || value.contains("made"));
-            match trouble.filter(|_| is_new) {
+            let has_new = is_new(snapshot);
+            match trouble.filter(|_| has_new) {
                 Some(Trouble::Progress) => return Ok(Progress::Failed("it does not start".to_owned())),
                 Some(Trouble::Slow) => return Ok(Progress::Waiting("it starts".to_owned())),
                 _ => {}

@@ -124,4 +124,3 @@ impl Issuer for Simulated {
         (self.kind == "quiet").then(|| Ok(Secret::from(values.expect("values").join(","))))
     }
 }
-

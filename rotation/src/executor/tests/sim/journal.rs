@@ -31,7 +31,6 @@ impl Journaled {
                 _ => {}
             }
             let made = act().await;
-            self.sim.lock().log_in(&name);
             match fault {
                 Some(Fault::CrashAfter) => self.sim.die().await,
                 Some(Fault::Lost) => return Err(Failure::unknown("no reply of the journal")),
