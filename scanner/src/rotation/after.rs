@@ -10,6 +10,9 @@ use keytrail_rotation::notify::{self as receivers, News, NotifierKind};
 
 use crate::config::NotifyConfig;
 
+/// What the reason of a rotation begins with whose old value leaked.
+const COMPROMISED: &str = "compromised";
+
 /// A job, and how a call of the executor ended.
 #[derive(Debug)]
 pub struct Ended {
