@@ -93,9 +93,8 @@ impl Ended {
 
     /// What else the runbooks ask for after it.
     pub fn escalation(&self) -> Option<&'static str> {
-        let is_emergency = self.job.mode == Mode::Emergency;
-        is_emergency
-            .then_some("the old value was known to others: file an incident with `keytrail scan --file-incidents`")
+        let is_leaked = self.job.mode == Mode::Emergency || self.job.request.reason.starts_with(COMPROMISED);
+        is_leaked.then_some("the old value was known to others: file an incident with `keytrail scan --file-incidents`")
     }
 }
 
