@@ -42,7 +42,7 @@ impl Ended {
     pub fn summary(&self) -> String {
         let items = self.items().join(", ");
         let how = match &self.result {
-            Ok(Ending::Confirmed) => "rotated: the new value is in use, and the old one is rejected".to_owned(),
+            Ok(Ending::Confirmed) => "rotated: the new value is in use, and the old one is retired".to_owned(),
             Ok(Ending::Waits { until }) => format!(
                 "switched: the new value is in use, and the old one still works; it is revoked after {}",
                 until.format("%Y-%m-%dT%H:%M:%SZ")
