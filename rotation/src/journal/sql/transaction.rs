@@ -28,16 +28,18 @@ impl<'c, 'j> Transaction<'c, 'j> {
     }
 
     /// Commits what was done, or takes all of it back.
-    pub(super) async fn end<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) async fn end<T>(mut self, done: Result<T, Failure>) -> Result<T, Failure> {
         match done {
             Ok(done) => self.sql.commit().await.map(|()| done).map_err(|error| failed(&error)),
             Err(failure) => {
-                // One that is dropped is rolled back: by SQLite at once, even where a full disk had it rolled back already;
-                // by PostgreSQL when the connection is used again, and until then it would keep its locks. A server that
-                // cannot be reached has let them go.
-                if self.is_postgres {
-                    let _ = self.sql.rollback().await;
+                // A full disk has SQLite roll back by itself, and sqlx counts a transaction on where there is none to end:
+                // a savepoint is one in any case.
+                if !self.is_postgres {
+                    let _ = sqlx::raw_sql("SAVEPOINT keytrail_end").execute(&mut *self.sql).await;
                 }
+                // Were it only dropped, PostgreSQL would keep the locks until the connection is used again. A server that
+                // cannot be reached has let them go.
+                let _ = self.sql.rollback().await;
                 Err(failure)
             }
         }

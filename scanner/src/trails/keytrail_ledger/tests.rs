@@ -90,13 +90,8 @@ fn a_row_that_was_changed_is_named() {
 
 /// Carries out a run in the journal of a folder.
 async fn rotate(root: &Path, run: &str) {
-    let journal = State::journal(
-        &StateConfig::default(),
-        root,
-        SealKey::new(&[7; 32]).unwrap(),
-        state::ledger_key(root).unwrap(),
-    );
-    let journal = journal.await.unwrap();
+    let (config, seal) = (StateConfig::default(), SealKey::new(&[7; 32]).unwrap());
+    let journal = State::journal(&config, root, seal, state::ledger_key(root).unwrap()).await.unwrap();
     let job = serde_json::json!({
         "run": run,
         "mode": "orderly",
