@@ -40,3 +40,16 @@ impl Clock for SystemClock {
         tokio::time::sleep(time).boxed()
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{Clock, SystemClock};
+
+    #[test]
+    fn the_time_since_the_start_of_the_system_goes_on() {
+        let (boot, before) = SystemClock.uptime().expect("Linux tells");
+        let (again, after) = SystemClock.uptime().expect("Linux tells");
+        assert_eq!((boot.len(), boot), (36, again));
+        assert!(!before.is_zero() && before <= after, "{before:?} {after:?}");
+    }
+}

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use super::Ending;
 use super::forward::is_conflict;
 use super::run::{Run, Stop};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Failure;
 use crate::job::{Job, Mode};
 use crate::journal::Which;
 use crate::ledger::{Row, Status};
@@ -106,7 +106,7 @@ impl Run<'_> {
             let what = format!("{failure}; and there is no way back: {doubt}");
             return Err(Stop::Stuck(Failure::unknown(what).hint(doubt.hint())));
         }
-        self.remember(WHY, in_words(&failure)).await?;
+        self.remember(WHY, failure.what.clone()).await?;
         if is_conflict(&failure) {
             self.say("nothing that somebody else wrote is overwritten");
         }
@@ -149,7 +149,8 @@ impl Run<'_> {
                 row.details.insert(format!("version {}", write.name()), version.0);
             }
             if let Some(left) = self.fact(&format!("left {}", write.name())) {
-                row.reason = format!("{}; {left}, and is left as it is", row.reason);
+                let told = if row.reason.contains(&left) { "it".to_owned() } else { format!("{left}: it") };
+                row.reason = format!("{}; {told} is left as it is", row.reason);
                 row.details.insert(format!("left {}", write.name()), left);
             }
         }
@@ -201,13 +202,5 @@ pub(super) fn row(job: &Job, status: Status, at: keytrail_rules::model::Time) ->
         approver: job.request.approver.clone(),
         reason: job.request.reason.clone(),
         details,
-    }
-}
-
-/// A failure in one line, and whose doing it is.
-fn in_words(failure: &Failure) -> String {
-    match (failure.outcome, &failure.hint) {
-        (Outcome::Conflict, Some(hint)) => format!("{}: {hint}", failure.what),
-        _ => failure.what.clone(),
     }
 }

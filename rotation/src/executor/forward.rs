@@ -102,14 +102,17 @@ impl Run<'_> {
 
     /// Whether the item has or had that value.
     async fn is_used(&self, at: usize, credential: &Credential) -> Step<bool> {
-        let old = self.pairs[at].old.as_ref().and_then(Credential::value);
-        if let (Some(old), Some(new)) = (old, credential.value())
-            && same(old, new)
-        {
+        if self.is_old(at, credential) {
             return Ok(true);
         }
         let item = &self.job.members[at].item;
         self.executor.journal.is_earlier(item, credential).await.map_err(Stop::Journal)
+    }
+
+    /// Whether the item has that value.
+    fn is_old(&self, at: usize, credential: &Credential) -> bool {
+        let old = self.pairs[at].old.as_ref().and_then(Credential::value);
+        old.zip(credential.value()).is_some_and(|(old, new)| same(old, new))
     }
 
     /// In an emergency the old values go first. Where an issuer honours one value, setting the new one ends the old one.
@@ -163,11 +166,16 @@ impl Run<'_> {
             self.say(&act);
             let again = if self.is_emergency() { Again::Always } else { Again::IfUnknown };
             let made = self.try_often(again, &mut make).await?;
-            if by_issuer && self.is_used(at, &made).await? {
-                self.keep(at, Which::New, made).await?;
-                return Err(Stop::Failed(Failure::not_done("the issuer chose a value that was used before")));
+            let failure = || Err(Stop::Failed(Failure::not_done("the issuer chose a value that was used before")));
+            // Not kept: withdrawing it would end the old one, which is the same.
+            if by_issuer && self.is_old(at, &made) {
+                return failure();
             }
+            let is_earlier = by_issuer && self.is_used(at, &made).await?;
             self.keep(at, Which::New, made).await?;
+            if is_earlier {
+                return failure();
+            }
             self.remember(&act, "done").await?;
         }
         if self.derive(true).await? { Ok(()) } else { Err(Stop::Failed(Failure::not_done("a new value is missing"))) }

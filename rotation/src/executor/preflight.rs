@@ -167,11 +167,12 @@ impl Survey {
                 }
                 _ => {}
             }
+            let known: Vec<&Credential> = old.into_iter().collect();
             let has_list = job
                 .writes
                 .iter()
                 .flat_map(|write| &write.cells)
-                .any(|cell| cell.item == *item && cell.part == ACCEPTED && issuer.accepted(&[]).is_none());
+                .any(|cell| cell.item == *item && cell.part == ACCEPTED && issuer.accepted(&known).is_none());
             if has_list {
                 self.obstacles.push(format!("{item}: its issuer has no part `{ACCEPTED}`"));
             }

@@ -10,7 +10,9 @@ use crate::state::State;
 #[test]
 fn every_kind_of_job_comes_to_its_end() {
     for shape in Shape::all() {
-        Stage::new(&shape).check(&[], State::Confirmed);
+        let stage = Stage::new(&shape);
+        stage.check(&[], State::Confirmed);
+        stage.check_secrecy();
     }
 }
 
@@ -27,6 +29,7 @@ fn every_state_is_passed_in_order() {
 fn what_fails_for_good_is_rolled_back() {
     let trouble = [
         Trouble::Preflight,
+        Trouble::Sick,
         Trouble::Stage,
         Trouble::Set,
         Trouble::Verify,
@@ -91,6 +94,40 @@ fn a_revocation_that_is_refused_is_stuck_and_not_turned_back() {
     assert_eq!(refused.what, format!("{run} cannot be rolled back: its old values are revoked"));
     stage.sim.lock().trouble = None;
     stage.check(&[], State::Confirmed);
+}
+
+#[test]
+fn a_probe_that_cannot_tell_is_no_reason_to_turn_back_or_to_go_on() {
+    let stage = Stage::new(&Shape { trouble: Some(Trouble::Silent), ..Shape::of("dual") });
+    let Ending::Stuck { why, hint } = stage.finish(&[]) else { panic!("nobody can tell") };
+    assert_eq!(why, "it cannot be told whether all is well: no data");
+    assert_eq!(hint.as_deref(), Some("see to the probe, and resume the rotation"));
+    assert_eq!(stage.journal.memory.inner().runs[&stage.run()].state, State::Promoted);
+    stage.sim.lock().trouble = None;
+    stage.check(&[], State::Confirmed);
+}
+
+#[test]
+fn an_issuer_of_one_value_has_the_old_one_again_before_consumers_load_it() {
+    let stage = Stage::new(&Shape { trouble: Some(Trouble::Probe), ..Shape::of("one") });
+    stage.check(&[], State::Aborted);
+    let inner = stage.sim.lock();
+    let last = |call: &str| inner.log.iter().rposition(|entry| entry.contains(call)).expect("it was called");
+    assert!(last("write vault:app") < last(" withdraw item0"), "{:#?}", inner.log);
+    assert!(last(" withdraw item0") < last(" load sim:0"), "{:#?}", inner.log);
+}
+
+#[test]
+fn consumers_accept_a_key_before_it_signs_and_until_none_does() {
+    let stage = Stage::new(&Shape::of("quiet"));
+    stage.check(&[], State::Confirmed);
+    let inner = stage.sim.lock();
+    let acts = inner.log.iter().filter_map(|entry| entry.split_once(' ').map(|(_, call)| call));
+    let acts: Vec<&str> =
+        acts.filter(|call| ["write", "load sim", "revoke"].iter().any(|act| call.starts_with(act))).collect();
+    let wanted = "write vault:app, load sim:0, write vault:app, load sim:0, revoke item0, write vault:app, load sim:0";
+    assert_eq!(acts.join(", "), wanted);
+    assert_eq!(inner.paths["vault:app"].values["LIST0"], inner.paths["vault:app"].values["KEY0"]);
 }
 
 #[test]

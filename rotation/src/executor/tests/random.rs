@@ -13,7 +13,7 @@ use crate::state::State;
 
 fn shape() -> impl Strategy<Value = Shape> {
     let trouble = [Trouble::Set, Trouble::Verify, Trouble::Load, Trouble::Progress, Trouble::Probe];
-    let one = select(&["dual", "one", "chosen", "quiet"][..]);
+    let one = select(&["dual", "roles", "one", "chosen", "quiet"][..]);
     let stores = select(&["vault", "plain", "blind", "staging"][..]);
     (
         vec(one, 1..4),
@@ -49,6 +49,8 @@ proptest! {
     #[test]
     fn no_schedule_changes_the_end_of_any_job(shape in shape(), plan in faults()) {
         let wanted = if shape.trouble.is_some() { State::Aborted } else { State::Confirmed };
-        Stage::new(&shape).check(&plan, wanted);
+        let stage = Stage::new(&shape);
+        stage.check(&plan, wanted);
+        stage.check_secrecy();
     }
 }

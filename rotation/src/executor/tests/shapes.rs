@@ -46,6 +46,8 @@ impl Shape {
             Self { stores: vec!["vault", "blind"], ..of("dual") },
             Self { stores: vec!["vault", "plain"], grace: 0, ..of("one") },
             Self { stores: vec!["vault"], url: Some(true), ..of("chosen") },
+            Self { stores: vec!["staging", "vault"], url: Some(true), ..of("roles") },
+            Self { url: Some(false), ..of("roles") },
             Self { issuers: vec!["dual", "one"], ..of("dual") },
             Self { issuers: vec!["chosen", "dual"], url: Some(false), stores: vec!["vault", "staging"], ..of("dual") },
             Self { consumers: 2, ..of("quiet") },
@@ -68,13 +70,16 @@ impl Shape {
             let item = Self::item(at);
             let settings = Settings([("item".to_owned(), item.clone().into())].into_iter().collect());
             cells.push(cell(format!("KEY{at}"), &item, "value"));
-            if *issuer == "quiet" {
-                cells.push(cell(format!("LIST{at}"), &item, "accepted"));
+            match *issuer {
+                "quiet" => cells.push(cell(format!("LIST{at}"), &item, "accepted")),
+                "roles" => cells.push(cell(format!("USER{at}"), &item, "user")),
+                _ => {}
             }
             members.push(Member { item, origin: Origin::Issued { kind: (*issuer).to_owned(), settings } });
         }
         if let Some(has_template) = self.url {
-            let template = has_template.then(|| "pg://app:{PASSWORD|percent}@db".to_owned());
+            let user = if self.issuers[0] == "roles" { "{PASSWORD.user}" } else { "app" };
+            let template = has_template.then(|| format!("pg://{user}:{{PASSWORD|percent}}@db"));
             let from = vec![("PASSWORD".to_owned(), Self::item(0))];
             let item = format!("{}-url", Self::item(0));
             cells.push(cell("URL".to_owned(), &item, "value"));
@@ -117,6 +122,7 @@ impl Shape {
             for cell in &write.cells {
                 let value = match cell.item.strip_suffix("-url") {
                     Some(source) => format!("pg://app:{}@db", Self::old(source)),
+                    None if cell.part == "user" => "app".to_owned(),
                     None => Self::old(&cell.item),
                 };
                 values.insert(cell.key.clone(), value);

@@ -70,6 +70,8 @@ pub(crate) enum Trouble {
     Load,
     Progress,
     Slow,
+    Sick,
+    Silent,
     Probe,
     SoakProbe,
     Revoke,

@@ -43,15 +43,15 @@ impl Inner {
         for snapshot in &all {
             for (path, cell) in cells() {
                 let text = &snapshot[&(path, cell.key.clone())];
-                let value = text.strip_prefix("pg://app:").and_then(|rest| rest.strip_suffix("@db")).unwrap_or(text);
+                let value = password(text);
                 let issuer = self.issuers.get(cell.item.strip_suffix("-url").unwrap_or(&cell.item));
-                let is_list = cell.part == "accepted";
-                if !is_list && issuer.is_some_and(|honours| !honours.is_empty() && !honours.contains_key(value)) {
+                let is_other = cell.part != "value";
+                if !is_other && issuer.is_some_and(|honours| !honours.is_empty() && !honours.contains_key(value)) {
                     return Some(format!("{text} is refused"));
                 }
                 // What one signs, every other one has to accept.
                 let lists = cells().filter(|(_, other)| other.item == cell.item && other.part == "accepted");
-                for (path, list) in lists.filter(|_| !is_list) {
+                for (path, list) in lists.filter(|_| !is_other) {
                     for other in &all {
                         let accepted = &other[&(path.clone(), list.key.clone())];
                         if !accepted.split(',').any(|one| one == text) {
@@ -79,12 +79,15 @@ impl Inner {
     }
 }
 
+/// The password of a URL; any other value is one.
+fn password(text: &str) -> &str {
+    let of_url = || text.strip_prefix("pg://")?.split_once(':')?.1.strip_suffix("@db");
+    of_url().unwrap_or(text)
+}
+
 /// Whether an instance uses new values, and does not just accept them.
 fn is_new(snapshot: &Snapshot) -> bool {
-    let uses = |value: &String| {
-        let value = value.strip_prefix("pg://app:").unwrap_or(value);
-        value.starts_with("new") || value.starts_with("made")
-    };
+    let uses = |value: &String| ["new", "made"].iter().any(|start| password(value).starts_with(start));
     snapshot.values().any(uses)
 }
 
@@ -145,6 +148,10 @@ impl Probe for Logins {
             let is_soaking = inner.trouble == Some(Trouble::SoakProbe) && inner.made > 1000;
             let unhealthy = |why: &str| Ok(Health::Unhealthy(why.to_owned()));
             match moment {
+                Moment::Before if inner.trouble == Some(Trouble::Sick) => unhealthy("errors before"),
+                Moment::After { .. } if inner.trouble == Some(Trouble::Silent) => {
+                    Ok(Health::Unknown("no data".to_owned()))
+                }
                 Moment::After { .. } if inner.trouble == Some(Trouble::Probe) || is_soaking => unhealthy("errors"),
                 Moment::After { before, .. } if before != "3 logins" => unhealthy("it was not healthy before"),
                 _ => {

@@ -1,5 +1,5 @@
 //! Issuers: `dual` honours two values that Keytrail chooses, `one` a single one, `chosen` two that it chooses itself,
-//! `quiet` cannot be asked and has a list of what is accepted.
+//! `roles` is `dual` with a user that changes along, `quiet` cannot be asked and has a list of what is accepted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +76,9 @@ impl Issuer for Simulated {
             if self.kind != "quiet" && !fails {
                 honours.insert(value.clone(), context.run.clone());
             }
-            Ok(Credential::of_value(Secret::from(value)))
+            let user = value.replace("new", "app").replace("value", "");
+            let made = Credential::of_value(Secret::from(value));
+            Ok(if self.kind == "roles" { made.with("user", Secret::from(user)) } else { made })
         })
     }
 
