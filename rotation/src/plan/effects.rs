@@ -31,7 +31,7 @@ impl Job {
             add(State::Sealed, made(member));
         }
         if self.mode == Mode::Emergency {
-            for Issued { item, kind, .. } in &issued {
+            for Issued { item, kind, .. } in issued.iter().filter(|one| one.answers) {
                 add(State::CutOff, format!("Revoke the old {item} at {kind}, before anybody loads the new one."));
             }
         }
@@ -58,11 +58,10 @@ impl Job {
             let text = format!("Wait {} with old and new values valid, then probe again.", span(self.grace));
             add(State::Soaked, text);
         }
-        if self.mode == Mode::Orderly {
-            for Issued { item, kind, answers } in &issued {
-                let at = if *answers { format!(" at {kind}") } else { String::new() };
-                add(State::Revoked, format!("Revoke the old {item}{at}. From here on there is no way back."));
-            }
+        // Where nobody but the consumers knows the value, it ends as they load the new one, in an emergency too.
+        for Issued { item, kind, answers } in issued.iter().filter(|one| !one.answers || self.mode == Mode::Orderly) {
+            let at = if *answers { format!(" at {kind}") } else { String::new() };
+            add(State::Revoked, format!("Revoke the old {item}{at}. From here on there is no way back."));
         }
         for Issued { item, kind, .. } in issued.iter().filter(|one| one.answers) {
             add(State::Confirmed, format!("Check over a new connection that {kind} rejects the old {item}."));

@@ -10,6 +10,9 @@ use keytrail_rotation::notify::{self as receivers, News, NotifierKind};
 
 use crate::config::NotifyConfig;
 
+/// What the reason of a rotation begins with whose old value leaked.
+const COMPROMISED: &str = "compromised";
+
 /// A job, and how a call of the executor ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -39,7 +42,7 @@ impl Ended {
     pub fn summary(&self) -> String {
         let items = self.items().join(", ");
         let how = match &self.result {
-            Ok(Ending::Confirmed) => "rotated: the new value is in use, and the old one is rejected".to_owned(),
+            Ok(Ending::Confirmed) => "rotated: the new value is in use, and the old one is retired".to_owned(),
             Ok(Ending::Waits { until }) => format!(
                 "switched: the new value is in use, and the old one still works; it is revoked after {}",
                 until.format("%Y-%m-%dT%H:%M:%SZ")
@@ -90,9 +93,8 @@ impl Ended {
 
     /// What else the runbooks ask for after it.
     pub fn escalation(&self) -> Option<&'static str> {
-        let is_emergency = self.job.mode == Mode::Emergency;
-        is_emergency
-            .then_some("the old value was known to others: file an incident with `keytrail scan --file-incidents`")
+        let is_leaked = self.job.mode == Mode::Emergency || self.job.request.reason.starts_with(COMPROMISED);
+        is_leaked.then_some("the old value was known to others: file an incident with `keytrail scan --file-incidents`")
     }
 }
 

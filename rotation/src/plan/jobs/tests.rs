@@ -174,13 +174,30 @@ fn an_item_is_planned_on_request_though_it_is_not_due() {
 
 #[test]
 fn every_effect_is_shown_in_order() {
-    let mut job = job(vec![password()], &recipes(&[("DB_PASSWORD", issued())]));
-    let shown = |job: &Job| {
-        job.effects(&|_| true).iter().map(|one| format!("[{}] {}", one.reaches, one.act)).collect::<Vec<_>>().join("\n")
+    let recipe = SecretRecipe { issuer: Some(("postgres".into(), Settings::default())), ..issued() };
+    let mut job = job(vec![password()], &recipes(&[("DB_PASSWORD", recipe)]));
+    let shown = |job: &Job| -> Vec<String> {
+        job.effects(&|_| true).iter().map(|one| format!("[{}] {}", one.reaches, one.act)).collect()
     };
-    insta::assert_snapshot!(shown(&job));
+    assert_eq!(
+        shown(&job),
+        [
+            "[sealed] Read vault:secret/db: password, last seen at version 3.",
+            "[sealed] Make a new DB_PASSWORD (postgres), and keep both under seal.",
+            "[staged] Stage the new values beside the current ones in vault:secret/db.",
+            "[set] Set the new DB_PASSWORD at postgres.",
+            "[verified] Check over a new connection that postgres honours the new DB_PASSWORD.",
+            "[promoted] Write vault:secret/db: password with the new DB_PASSWORD, if it still is at the version that was \
+             read; other keys stay as they are.",
+            "[soaked] Wait 1 h with old and new values valid, then probe again.",
+            "[revoked] Revoke the old DB_PASSWORD at postgres. From here on there is no way back.",
+            "[confirmed] Check over a new connection that postgres rejects the old DB_PASSWORD.",
+            "[confirmed] Wipe the sealed values, and write the last row of the ledger.",
+        ]
+    );
     let states: Vec<_> = job.effects(&|_| false).iter().map(|effect| effect.reaches).collect();
     assert!(states.is_sorted(), "{states:?}");
     job.mode = Mode::Emergency;
-    assert!(shown(&job).contains("before anybody loads the new one"));
+    assert_eq!(shown(&job)[2], "[cut-off] Revoke the old DB_PASSWORD at postgres, before anybody loads the new one.");
+    assert!(!shown(&job).iter().any(|line| line.starts_with("[revoked]")));
 }
