@@ -45,6 +45,21 @@ pub struct Reply {
     body: Bounded,
 }
 
+/// Why no answer came.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// Whether not even a connection could be made.
+    pub is_absent: bool,
+    /// What is known of the request.
+    pub failure: Failure,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self { is_absent: false, failure }
+    }
+}
+
 /// An address that requests may go to.
 ///
 /// # Errors
@@ -112,35 +127,46 @@ impl Http {
     /// # Errors
     /// No answer. Whatever the server answers is a [`Reply`].
     pub async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
+        self.reach(request).await.map_err(|unanswered| unanswered.failure)
+    }
+
+    /// The same, for whom it matters whether anybody was there.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn reach(&self, request: RequestBuilder) -> Result<Reply, Unanswered> {
         let host = self.base.host_str().unwrap_or_default().to_owned();
         let limit = self.timeout;
         tokio::time::timeout(limit, exchange(&host, request)).await.unwrap_or_else(|_| {
-            Err(Failure::unknown(format!("{host} did not answer within {limit:?}")).hint("look at the server"))
+            let failure = Failure::unknown(format!("{host} did not answer within {limit:?}"));
+            Err(failure.hint("look at the server").into())
         })
     }
 }
 
-async fn exchange(host: &str, request: RequestBuilder) -> Result<Reply, Failure> {
+async fn exchange(host: &str, request: RequestBuilder) -> Result<Reply, Unanswered> {
     let mut response = request.send().await.map_err(|error| broken(host, error))?;
     let mut body = Bounded::new(MAX_ANSWER_BYTES);
     while let Some(chunk) = response.chunk().await.map_err(|error| broken(host, error))? {
         if !body.push(&chunk) {
-            return Err(Failure::unknown(format!("the answer of {host} is larger than 1 MiB")));
+            return Err(Failure::unknown(format!("the answer of {host} is larger than 1 MiB")).into());
         }
     }
     Ok(Reply { status: response.status().as_u16(), host: host.to_owned(), body })
 }
 
-fn broken(host: &str, error: reqwest::Error) -> Failure {
+fn broken(host: &str, error: reqwest::Error) -> Unanswered {
     let error = error.without_url();
     let cause = root_cause(&error);
     if error.is_builder() {
-        return Failure::not_done(format!("{host} cannot be asked that: {cause}"));
+        return Failure::not_done(format!("{host} cannot be asked that: {cause}")).into();
     }
-    let what = if error.is_connect() { "cannot connect to" } else { "the connection broke to" };
+    let is_absent = error.is_connect();
+    let what = if is_absent { "cannot connect to" } else { "the connection broke to" };
     // Not sent is not refused: who turned back for that would need the same server for the way back.
-    Failure::unknown(format!("{what} {host}: {cause}"))
-        .hint("check the address and that the server can be reached from here; go on with `keytrail rotate --resume`")
+    let failure = Failure::unknown(format!("{what} {host}: {cause}"))
+        .hint("check the address and that the server can be reached from here; go on with `keytrail rotate --resume`");
+    Unanswered { is_absent, failure }
 }
 
 fn root_cause(error: &reqwest::Error) -> String {

@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Health, Moment, Probe, ProbeKind};
 use crate::context::{Act, Context};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Failure;
 use crate::http::{Expected, Http, Statuses, endpoint, header};
 use crate::settings::{Settings, Span};
 use crate::workloads::{Values, credential_of};
@@ -120,14 +120,14 @@ impl Request {
             }
         }
         let host = self.url.host_str().unwrap_or_default();
-        Ok(match http.send(request).await {
+        Ok(match http.reach(request).await {
             Ok(reply) if reply.status == 429 => Health::Unknown(format!("{host} takes no more requests now (429)")),
             Ok(reply) => match self.expected.difference(&reply) {
                 None => Health::Healthy(format!("status {}", reply.status)),
                 Some(difference) => Health::Unhealthy(format!("{host}: {difference}")),
             },
-            Err(failure) if failure.outcome == Outcome::NotDone && !is_before => Health::Unhealthy(failure.what),
-            Err(failure) => Health::Unknown(failure.what),
+            Err(nobody) if nobody.is_absent && !is_before => Health::Unhealthy(nobody.failure.what),
+            Err(nobody) => Health::Unknown(nobody.failure.what),
         })
     }
 

@@ -50,7 +50,8 @@ async fn nobody_there_is_unknown_before_and_unhealthy_after() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let probe = open(json!({ "http": format!("http://{}/health", socket.local_addr().unwrap()) }));
     assert!(matches!(check(&*probe, Moment::Before).await, Health::Unknown(_)));
-    assert!(matches!(check(&*probe, after()).await, Health::Unhealthy(_)));
+    let health = check(&*probe, after()).await;
+    assert!(matches!(health, Health::Unhealthy(_)), "{health:?}");
 }
 
 #[tokio::test]
@@ -60,7 +61,8 @@ async fn who_is_throttled_or_sent_elsewhere_learns_nothing_more() {
     assert!(matches!(check(&*probe, after()).await, Health::Unknown(_)));
     let elsewhere = serves(ResponseTemplate::new(302).insert_header("location", server.uri())).await;
     let probe = open(json!({ "http": format!("{}/health", elsewhere.uri()) }));
-    assert!(matches!(check(&*probe, after()).await, Health::Unhealthy(_)));
+    let health = check(&*probe, after()).await;
+    assert!(matches!(health, Health::Unhealthy(_)), "{health:?}");
     assert_eq!(server.received_requests().await.unwrap().len(), 1, "no redirect is followed");
 }
 
