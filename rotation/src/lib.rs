@@ -6,9 +6,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod bounded;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod bounded;
 pub mod context;
 pub mod credential;
 pub mod executor;

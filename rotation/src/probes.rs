@@ -24,15 +24,7 @@ macro_rules! table {
     };
 }
 
-table![
-    command,
-    http,
-    log,
-    postgres,
-    prometheus,
-    redis,
-    token,
-];
+table![command, http, log, postgres, prometheus, redis, token,];
 
 impl ProbeKind {
     /// The kind of a table: the one whose name is among its keys.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The token of the cluster's administrator.
-const TOKEN: &str = "planted-kubernetes-token";
+pub(crate) const TOKEN: &str = "planted-kubernetes-token";
 /// That of a user with no rights.
 const POWERLESS: &str = "planted-powerless-token";
 
@@ -103,6 +103,11 @@ impl Kubernetes {
     /// A file that `kubectl` and its like log in with: as the administrator, or as somebody with no rights.
     pub(crate) fn login(&self, is_administrator: bool) -> PathBuf {
         if is_administrator { self.kubeconfig("admin", TOKEN) } else { self.kubeconfig("nobody", POWERLESS) }
+    }
+
+    /// The PEM file of the authority of its certificate.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("certs/apiserver.crt")
     }
 
     fn kubeconfig(&self, name: &str, token: &str) -> PathBuf {

@@ -8,8 +8,8 @@ pub(crate) mod moto;
 pub(crate) mod openbao;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
-pub(crate) mod redis;
 pub(crate) mod prometheus;
+pub(crate) mod redis;
 
 use std::ffi::OsStr;
 use std::fs;

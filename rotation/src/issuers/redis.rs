@@ -214,7 +214,12 @@ impl Redis {
 /// A setting that is not empty; `None` for one that this user may not read, or this server does not have.
 async fn setting(session: &mut Session<'_>, name: &str) -> Result<Option<Secret>, Failure> {
     let Ok(reply) = session.send(cmd("CONFIG").arg("GET").arg(name)).await else { return Ok(None) };
-    Ok(pairs(&reply).into_iter().find(|(key, _)| key == name).and_then(|(_, value)| text(value)).filter(|text| !text.is_empty()).map(Secret::new))
+    Ok(pairs(&reply)
+        .into_iter()
+        .find(|(key, _)| key == name)
+        .and_then(|(_, value)| text(value))
+        .filter(|text| !text.is_empty())
+        .map(Secret::new))
 }
 
 async fn write_setting(session: &mut Session<'_>, name: &str, value: &Secret) -> Result<(), Failure> {
@@ -256,9 +261,7 @@ fn text(value: &Value) -> Option<String> {
 fn pairs(value: &Value) -> Vec<(String, &Value)> {
     match value {
         Value::Map(pairs) => pairs.iter().filter_map(|(key, value)| Some((text(key)?, value))).collect(),
-        Value::Array(items) => {
-            items.chunks_exact(2).filter_map(|pair| Some((text(&pair[0])?, &pair[1]))).collect()
-        }
+        Value::Array(items) => items.chunks_exact(2).filter_map(|pair| Some((text(&pair[0])?, &pair[1]))).collect(),
         _ => Vec::new(),
     }
 }

@@ -52,7 +52,9 @@ impl Probe for Redis {
             Ok(match self.node.answers(context, &login).await? {
                 Answer::Works => Health::Healthy(String::new()),
                 Answer::Rejected => Health::Unhealthy(format!("the Redis server {name} rejects the login")),
-                Answer::Unknown => Health::Unknown(format!("the Redis server {name} does not tell whether a login works")),
+                Answer::Unknown => {
+                    Health::Unknown(format!("the Redis server {name} does not tell whether a login works"))
+                }
             })
         }
         .boxed()

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Declaration, Environment, Fingerprint, Gap, Key, Leak, Location, Place, Searched, SecretCopy, Time, UnfinishedRun};
+use super::{
+    Declaration, Environment, Fingerprint, Gap, Key, Leak, Location, Place, Searched, SecretCopy, Time, UnfinishedRun,
+};
 use crate::correlate::Correlation;
 
 /// Everything that a scan saw, as of one instant: the only input of the rules beside the policy.
