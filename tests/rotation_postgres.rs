@@ -82,9 +82,10 @@ impl Shop {
 
     /// The table of an issuer with the server's admin.
     fn issuer(&self, more: Value) -> Box<dyn Issuer> {
+        let Value::Object(more) = more else { panic!("no table") };
         let url = format!("postgres://keytrail@127.0.0.1:{}/app", self.server.port());
         let mut table = json!({"admin": {"url": url, "password": {"file": self.folder.path().join("admin")}}});
-        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        table.as_object_mut().unwrap().extend(more);
         issuer(table)
     }
 

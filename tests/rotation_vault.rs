@@ -46,9 +46,8 @@ impl Live {
         let path = self.folder.path().join("token");
         std::fs::write(&path, token).expect("a file");
         let mut table = json!({ "address": self.bao.address, "token": { "file": path } });
-        for (key, value) in more.as_object().expect("a table") {
-            table[key] = value.clone();
-        }
+        let Value::Object(more) = more else { panic!("no table") };
+        table.as_object_mut().expect("a table").extend(more);
         let settings: Settings = serde_json::from_value(table).expect("a table");
         (IssuerKind::find(kind).expect("a kind").open)(&settings).expect("an issuer")
     }

@@ -98,7 +98,7 @@ fn verifiers(path: &Path) -> Result<Vec<Verifier>, Gap> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(Verifier::parse).collect::<Option<_>>().ok_or_else(|| {
         let message = format!("{} holds a line that is no verifier key", path.display());
-        Gap::new(&path.display().to_string(), GapReason::Malformed, message).hint("write NAME+ID+KEY, one a line")
+        Gap::new(path.display().to_string(), GapReason::Malformed, message).hint("write NAME+ID+KEY, one a line")
     })
 }
 

@@ -22,6 +22,8 @@ fn entry(audit: &Audit, row: Row) -> String {
     Entry { seq: audit.size(), prev: audit.last(), row }.text()
 }
 
+type Rows = Vec<(String, Option<Hash>)>;
+
 fn changed(text: &str) -> (String, Option<Hash>) {
     let text = text.replace("ada", "eve");
     let hash = leaf_hash(text.as_bytes());
@@ -35,7 +37,7 @@ fn the_first_wrong_row_is_named() {
     let judge = |ledger: &Ledger| verify(ledger, &[signer.verifier()]);
     assert_eq!(judge(&whole).map(|(entries, signed)| (entries.len(), signed)), Ok((8, 8)));
 
-    let edit = |edit: &dyn Fn(&mut Vec<(String, Option<Hash>)>)| {
+    let edit = |edit: &dyn Fn(&mut Rows)| {
         let mut ledger = whole.clone();
         edit(&mut ledger.rows);
         judge(&ledger).unwrap_err()

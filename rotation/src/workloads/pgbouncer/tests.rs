@@ -92,7 +92,7 @@ proptest! {
         let again = Ini::parse(&after);
         let forced = again.forced("app").unwrap().unwrap();
         prop_assert_eq!(forced.user(), user.as_str());
-        prop_assert_eq!(&*forced.with("x", &Secret::from("")), &*before.replace("= '' user", "= '' user"));
+        prop_assert_eq!(&*forced.with("x", &Secret::from("")), before.as_str());
     }
 
     #[test]
