@@ -25,7 +25,7 @@ fn facts(count: usize) -> Facts {
     let key = FingerprintKey::new([7; 32]);
     let mut facts = Facts::default();
     for at in 0..count / 2 {
-        let password = format!("pass-{at:08}-{}", at.wrapping_mul(2_654_435_761));
+        let password = format!("kX9v{at:05}Q{}mLr8Tz", at.wrapping_mul(2_654_435_761));
         let values = [("PASSWORD", password.clone()), ("URL", format!("postgres://app:{password}@db/app"))];
         for (what, value) in values {
             let label = format!("APP{at:05}_{what}");

@@ -146,8 +146,8 @@ fn secrets_that_are_made_from_one_another_are_reported() {
     assert_eq!(ids(&plan), [vec!["A", "B", "C", "D"], vec!["SELF"]]);
     let order: Vec<String> = plan.groups.iter().map(|group| format!("{:?}", group.missing[0])).collect();
     insta::assert_snapshot!(order.join("\n"), @r#"
-    Missing { lack: Order, items: [ItemId("A"), ItemId("B"), ItemId("C")] }
-    Missing { lack: Order, items: [ItemId("SELF")] }
+    Missing { lack: Order, items: [ItemId("A"), ItemId("B"), ItemId("C")], what: [] }
+    Missing { lack: Order, items: [ItemId("SELF")], what: [] }
     "#);
 }
 
