@@ -1,12 +1,12 @@
 //! Rotations of what clouds keep and honour: AWS against its emulators, GitHub against a server that holds every request
 //! against GitHub's published description of its API.
 
-mod access_keys;
-mod github;
+mod aws_iam;
+mod aws_managed;
+mod aws_secrets_manager;
+mod aws_ssm;
+mod github_actions;
 mod github_server;
-mod managed;
-mod parameters;
-mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::Path;

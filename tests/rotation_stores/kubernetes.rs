@@ -70,7 +70,7 @@ async fn a_key_is_patched_at_the_version_that_was_read() {
     assert_eq!(late.outcome, Outcome::Conflict);
     assert_eq!(get(&cluster, "db").await["metadata"]["resourceVersion"], now["metadata"]["resourceVersion"]);
     let audit = std::fs::read_to_string(cluster.audit_log()).expect("an audit");
-    assert!(audit.contains(&format!("(run {RUN})")), "the audit has no run");
+    assert!(audit.contains(&format!("keytrail-run/{RUN}")), "the audit has no run");
 
     let (other, _, _other) = open(&cluster, TOKEN);
     race(&*store, &*other, path, "a").await;

@@ -64,7 +64,8 @@ fn who_lost_the_lease_does_nothing_more() {
     let stage = Stage::new(&shape);
     stage.attempt(0, &Faults::new());
     let instants = stage.sim.lock().count;
-    for at in 2..instants - 1 {
+    // The last two let go of what it holds, which others may have by then.
+    for at in 2..instants - 2 {
         let stage = Stage::new(&shape);
         let job = stage.sim.lock().job.clone();
         stage.with_executor(0, |first| {

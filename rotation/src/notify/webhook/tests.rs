@@ -31,7 +31,7 @@ async fn the_body_is_signed_and_says_what_became_of_it() {
     let body = String::from_utf8(request.body.clone()).unwrap();
     let signed = signature(&hmac::Key::new(hmac::HMAC_SHA256, b"planted-key"), &body);
     assert_eq!(request.headers["X-Keytrail-Signature"], signed.as_str());
-    assert!(request.headers["user-agent"].to_str().unwrap().contains("(run kt-1)"));
+    assert!(request.headers["user-agent"].to_str().unwrap().ends_with("keytrail-run/kt-1"));
 }
 
 #[test]

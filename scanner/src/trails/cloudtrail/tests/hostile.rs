@@ -32,12 +32,12 @@ fn broken_json_in_the_middle() {
         let name = String::from_utf8_lossy(wrong);
         assert_eq!(tokens(&given), ["token-1", "token-2"], "{name}");
         if wrong != b"]}" {
-            assert_located(&given, "pieces", 2);
+            assert_located(&given, "piece", 2);
         }
         let lines = [one.as_bytes(), b"\n", wrong, b"\n", two.as_bytes(), b"\n"].concat();
         let given = read_bytes(&lines);
         assert_eq!(tokens(&given), ["token-1", "token-2"], "{name} in lines");
-        assert_located(&given, "pieces", 2);
+        assert_located(&given, "piece", 2);
     }
 }
 
