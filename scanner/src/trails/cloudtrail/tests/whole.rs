@@ -143,6 +143,6 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let given = read_bytes(&bytes);
-        prop_assert_eq!(given.holes.is_empty(), given.gaps.iter().all(|gap| !gap.message.contains("pieces")));
+        prop_assert_eq!(given.holes.is_empty(), given.gaps.iter().all(|gap| !gap.message.contains("piece")));
     }
 }
