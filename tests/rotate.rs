@@ -2,6 +2,7 @@
 
 mod estate;
 mod kill;
+mod login;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

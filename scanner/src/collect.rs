@@ -101,8 +101,11 @@ impl Collection<'_> {
             Some(state) => !state.rotation_ledger().await?.rows.is_empty(),
             None => false,
         };
-        if let Some(state) = state.filter(|_| mode == Mode::ReadWrite) {
-            state.record(&key.id(), self.as_of, &seen(&facts)).await?;
+        if let Some(state) = state {
+            if mode == Mode::ReadWrite {
+                state.record(&key.id(), self.as_of, &seen(&facts)).await?;
+            }
+            state.close().await?;
         }
         Ok(Collected { snapshot: Snapshot { as_of: self.as_of, facts, sightings }, key, verdicts, has_ledger, mode })
     }

@@ -145,7 +145,10 @@ impl Collected<'_> {
         // Opened anew: the trails may have taken longer than a server keeps a connection.
         let recording = async {
             match State::open(&self.config.state, &self.args.path, self.mode).await? {
-                Some(state) => state.record_verdicts(rotations, self.snapshot.as_of).await,
+                Some(state) => {
+                    state.record_verdicts(rotations, self.snapshot.as_of).await?;
+                    state.close().await
+                }
                 None => Ok(()),
             }
         };

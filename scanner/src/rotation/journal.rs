@@ -9,7 +9,7 @@ use keytrail_rules::model::UnfinishedRun;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::state::{Mode, State, ledger_key, seal_key};
+use crate::state::{Mode, State, StateError, ledger_key, seal_key};
 
 /// The journal of a folder, to be written; it is made where there is none.
 ///
@@ -25,7 +25,12 @@ pub async fn open_journal(config: &Config, root: &Path) -> Result<SqlJournal, Er
 /// # Errors
 /// The state cannot be read.
 pub async fn unfinished(config: &Config, root: &Path) -> Result<Vec<Saved>, Error> {
-    let Some(state) = State::open(&config.state, root, Mode::ReadOnly).await? else { return Ok(Vec::new()) };
+    let state = match State::open(&config.state, root, Mode::ReadOnly).await {
+        // Whoever was killed while it closed the state left it so, and perhaps a run too.
+        Err(StateError::Unrecovered(_)) => State::open(&config.state, root, Mode::ReadWrite).await?,
+        opened => opened?,
+    };
+    let Some(state) = state else { return Ok(Vec::new()) };
     let runs = state.unfinished_rotations().await?;
     state.close().await?;
     Ok(runs)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Once};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -127,7 +127,7 @@ impl Database {
                 Ok(Some((connection, None)))
             }
             (Self::Sqlite(path), Mode::ReadOnly) => {
-                let Some(stamp) = self.stamp(path)? else {
+                let Some(stamp) = self.settled(path).await? else {
                     return Ok(None);
                 };
                 // An index must not be made beside a log, nor a log beside a file that had none.
@@ -231,6 +231,21 @@ impl Database {
     }
 
     /// What an SQLite file looks like; `None` where there is nothing to read.
+    /// What the file looks like once nobody is in the middle of closing it: SQLite deletes the index before the log.
+    async fn settled(&self, path: &Path) -> Result<Option<Stamp>, StateError> {
+        /// Deleting a file takes no longer, and one that a crash left without its index is not waited for.
+        const CLOSING: Duration = Duration::from_millis(500);
+        let end = Instant::now() + CLOSING;
+        loop {
+            match self.stamp(path) {
+                Err(StateError::Unrecovered(_)) if Instant::now() < end => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                stamp => return stamp,
+            }
+        }
+    }
+
     fn stamp(&self, path: &Path) -> Result<Option<Stamp>, StateError> {
         let Some(metadata) = private::find_file(path)?.filter(|metadata| metadata.len() > 0) else {
             return Ok(None);
