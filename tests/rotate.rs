@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::http::{Reply, Server};
+use crate::support::{Keytrail, tree};
 use estate::{Estate, OLD};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -215,4 +216,27 @@ covers = [2026-01-01, 2099-01-01]
         }
         assert!(Instant::now() < end, "{}\n{}", trace.stdout, trace.stderr);
     }
+}
+
+#[test]
+fn secrets_of_one_file_are_rotated_one_after_the_other() {
+    let names = ["ALPHA_TOKEN", "BETA_TOKEN", "GAMMA_TOKEN"];
+    let table = |name: &&str| {
+        format!(
+            "[[secret]]\nkey = \"{name}\"\nowner = \"data\"\ncadence = \"90 days\"\nconsumers = []\ngrace = \"0s\"\n\
+             issuer = {{ kind = \"generate\" }}\n\n"
+        )
+    };
+    let config: String = names.iter().map(table).collect();
+    let env: String = names.iter().map(|name| format!("{name}={OLD}-{name}\n")).collect();
+    let folder = tree([("keytrail.toml", config.as_str()), (".env", env.as_str())]);
+    let args = [&["rotate"], names.as_slice(), &["--yes"]].concat();
+    let out = Keytrail::new(folder.path()).args(args).run();
+    assert_eq!(out.status, Some(0), "{}", out.stderr);
+    let text = std::fs::read_to_string(folder.path().join(".env")).expect("a file");
+    let mut values: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.1)).collect();
+    assert!(values.len() == 3 && !text.contains(OLD), "{}", out.stderr);
+    values.sort_unstable();
+    values.dedup();
+    assert_eq!(values.len(), 3);
 }

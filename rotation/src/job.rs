@@ -1,5 +1,7 @@
 //! What is carried out for one group of secrets: written down before the first effect, and read again after a crash.
 
+mod lanes;
+
 use std::sync::Arc;
 
 use keytrail_rules::model::Time;
@@ -12,6 +14,8 @@ use crate::probes::{Probe, ProbeKind};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::workloads::{Workload, WorkloadKind};
+
+pub use lanes::lanes;
 
 /// The rotation of one group: secrets that change together or not at all. Holds no value.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -200,6 +200,7 @@ impl Run<'_> {
                 self.write(*at, "accept", Form::Accepting, &[Form::Old]).await?;
             }
             self.load("load accepted", Which::Old).await?;
+            self.await_acceptance().await?;
         }
         for at in 0..self.job.writes.len() {
             self.write(at, "promote", Form::Promoted, &[Form::Old, Form::Accepting]).await?;

@@ -16,6 +16,9 @@ use crate::state::State;
 /// The act whose fact has the end.
 const SOAK: &str = "soak";
 
+/// The act whose fact has the time from which on everybody accepts the new values.
+const ACCEPTANCE: &str = "acceptance";
+
 /// When it ends.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct End {
@@ -39,13 +42,37 @@ impl End {
 
 /// When a run that waits is to go on; `None` for one that does not wait.
 pub fn due(saved: &Saved) -> Option<Time> {
-    let end: End = serde_json::from_str(saved.facts.get(SOAK).filter(|_| saved.state == State::Loaded)?).ok()?;
+    let act = match saved.state {
+        State::Loaded => SOAK,
+        State::Verified => ACCEPTANCE,
+        _ => return None,
+    };
+    let end: End = serde_json::from_str(saved.facts.get(act)?).ok()?;
     Some(end.at)
 }
 
 impl Run<'_> {
     fn kept_end(&self) -> Option<End> {
         serde_json::from_str(&self.fact(SOAK)?).ok()
+    }
+
+    /// Goes on once everybody who verifies has had the time to learn that the new values are accepted.
+    pub(super) async fn await_acceptance(&self) -> Step<()> {
+        let delay = self.parties.issued().map(|(_, issuer)| issuer.acceptance_delay()).max().unwrap_or_default();
+        if delay.is_zero() {
+            return Ok(());
+        }
+        let (now, uptime) = (self.executor.clock.now(), self.executor.clock.uptime());
+        let kept = self.fact(ACCEPTANCE).and_then(|text| serde_json::from_str(&text).ok());
+        let end = match kept {
+            Some(end) => end,
+            None => {
+                let end = end(now, uptime.as_ref(), delay.as_secs());
+                self.remember(ACCEPTANCE, serde_json::to_string(&end).unwrap_or_default()).await?;
+                end
+            }
+        };
+        end.left(now, uptime.as_ref()).map_or(Ok(()), |until| Err(Stop::Waits(until)))
     }
 
     /// The earliest time at which it may be over, while the run soaks.

@@ -114,9 +114,8 @@ fn hash(token: &Secret) -> Secret {
 impl Issuer for Scim {
     fn nature(&self) -> Nature {
         let overlap = if self.separator.is_some() { Overlap::Both } else { Overlap::One };
-        // Before the application accepts the new hash its refusal tells nothing.
-        let answers = self.separator.is_some() && self.verify.is_some();
-        Nature { chooser: Chooser::Keytrail, overlap, answers }
+        // The application accepts the new hash once it has loaded it, which is after the new value is looked at.
+        Nature { chooser: Chooser::Keytrail, overlap, answers: false }
     }
 
     fn preflight<'a>(&'a self, context: &'a Context, old: Option<&'a Credential>) -> Act<'a, Vec<String>> {

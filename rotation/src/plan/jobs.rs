@@ -9,6 +9,7 @@ use keytrail_rules::value::Shape;
 use super::recipe::{Medium, Recipe, Recipes};
 use super::{Action, Group, Lack, Loading, Missing, Plan, PlannedCopy, PlannedItem, Reason};
 use crate::credential::VALUE;
+use crate::issuers::IssuerKind;
 use crate::job::{Cell, Consumer, Job, Member, Mode, Origin, Request, Write};
 use crate::settings::Settings;
 use crate::workloads::WorkloadKind;
@@ -278,14 +279,17 @@ impl<'a> Parts<'a> {
         all.into_iter().map(listed).collect()
     }
 
-    /// The longest that any member asks for, in seconds; none in an emergency.
+    /// The longest that any member or issuer asks for, in seconds; none in an emergency.
     fn grace(&self, mode: Mode) -> u64 {
         const DEFAULT: u64 = 24 * 60 * 60;
         match mode {
             Mode::Emergency => 0,
             Mode::Orderly => {
                 let stated = self.recipes.iter().filter_map(|recipe| recipe.grace).max();
-                stated.map_or(DEFAULT, |grace| grace.as_secs())
+                let issuers = self.recipes.iter().filter_map(|recipe| recipe.issuer);
+                let opened = issuers.filter_map(|(kind, settings)| (IssuerKind::find(kind)?.open)(settings).ok());
+                let least = opened.map(|issuer| issuer.least_grace().as_secs()).max().unwrap_or_default();
+                stated.map_or(DEFAULT, |grace| grace.as_secs()).max(least)
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Carries out jobs, some at once, and says how each ended.
 
+use std::collections::BTreeMap;
+
 use futures::StreamExt;
 use futures::stream;
 use keytrail_rotation::executor::{Ending, Executor, Limits, SystemClock};
 use keytrail_rotation::failure::Failure;
-use keytrail_rotation::job::{Job, World};
+use keytrail_rotation::job::{Job, World, lanes};
 use keytrail_rotation::journal::Journal;
 use keytrail_rules::model::Time;
 
@@ -54,13 +56,23 @@ impl<'a> Runner<'a> {
 
     /// Calls the executor for each of the jobs. Gives how each ended, in their order.
     pub async fn all(&self, jobs: &[Job], call: Call) -> Vec<Ended> {
-        let mut ended: Vec<(usize, Ended)> = stream::iter(jobs.iter().enumerate())
-            .map(|(at, job)| async move { (at, self.one(job, call).await) })
+        let mut ended: Vec<Ended> = stream::iter(lanes(jobs.to_vec()))
+            .map(|lane| self.lane(lane, call))
             .buffer_unordered(self.config.at_once.max(1))
-            .collect()
+            .concat()
             .await;
-        ended.sort_by_key(|(at, _)| *at);
-        ended.into_iter().map(|(_, ended)| ended).collect()
+        let order: BTreeMap<&str, usize> = jobs.iter().zip(0..).map(|(job, at)| (job.run.as_str(), at)).collect();
+        ended.sort_by_key(|one| order.get(one.job.run.as_str()).copied());
+        ended
+    }
+
+    /// One after the other.
+    async fn lane(&self, jobs: Vec<Job>, call: Call) -> Vec<Ended> {
+        let mut ended = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            ended.push(self.one(&job, call).await);
+        }
+        ended
     }
 
     async fn one(&self, job: &Job, call: Call) -> Ended {

@@ -1,6 +1,8 @@
 //! Issuers: `dual` honours two values that Keytrail chooses, `one` a single one, `chosen` two that it chooses itself,
 //! `roles` is `dual` with a user that changes along, `quiet` cannot be asked and has a list of what is accepted.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -119,6 +121,10 @@ impl Issuer for Simulated {
             inner.issuers.get_mut(&self.item).expect("an issuer").remove(&old);
             Ok(())
         })
+    }
+
+    fn acceptance_delay(&self) -> Duration {
+        Duration::from_secs(if self.kind == "quiet" { 60 } else { 0 })
     }
 
     fn accepted(&self, credentials: &[&Credential]) -> Option<Result<Secret, Failure>> {
