@@ -46,7 +46,7 @@ use parties::Parties;
 use run::Run;
 
 pub use clock::{Clock, SystemClock};
-pub use preflight::preflight;
+pub use preflight::{preflight, warnings};
 pub use soak::due;
 
 /// Carries out rotations.

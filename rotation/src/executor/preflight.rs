@@ -34,6 +34,20 @@ pub async fn preflight(world: &dyn World, job: &Job) -> Vec<String> {
     }
 }
 
+/// What whoever approves a job should know, in words, although nothing keeps it from being carried out. Changes nothing.
+pub async fn warnings(world: &dyn World, job: &Job) -> Vec<String> {
+    // Whatever keeps it from being looked at is an obstacle, and told as one.
+    let Ok(parties) = Parties::open(world, job) else { return Vec::new() };
+    let context = world.context(&job.run);
+    let mut all = Vec::new();
+    for (write, store) in job.writes.iter().zip(&parties.stores) {
+        let keys: Vec<String> = write.cells.iter().map(|cell| cell.key.clone()).collect();
+        let found = store.warnings(&context, &write.path, &keys).await.unwrap_or_default();
+        all.extend(found.into_iter().map(|warning| format!("{}: {warning}", write.name())));
+    }
+    all
+}
+
 /// Looks at everything.
 pub(super) async fn survey(parties: &Parties, job: &Job, context: &Context) -> Survey {
     let mut survey = Survey { obstacles: vec![], is_uncertain: false, pairs: vec![], versions: vec![], before: vec![] };

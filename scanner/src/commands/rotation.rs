@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use keytrail_rotation::context::Context;
-use keytrail_rotation::executor::preflight;
+use keytrail_rotation::executor::{preflight, warnings};
 use keytrail_rotation::job::{Job, Mode, Request};
 use keytrail_rotation::journal::sql::SqlJournal;
 use keytrail_rotation::journal::{Journal, Saved};
@@ -159,13 +159,17 @@ impl<'a> Proposal<'a> {
         text
     }
 
-    /// What would keep the groups that begin from being carried out, as text. Changes nothing.
+    /// What would keep the groups that begin from being carried out, and what else to know of them, as text. Changes nothing.
     pub(super) fn obstacles(&self) -> Result<String, Error> {
         let runtime = runtime()?;
         let mut text = String::new();
         for (at, job) in self.begun() {
             for obstacle in runtime.block_on(preflight(&self.estate, job)) {
                 text.push_str(&visible(&format!("Group {}: in the way: {obstacle}", at + 1)));
+                text.push('\n');
+            }
+            for warning in runtime.block_on(warnings(&self.estate, job)) {
+                text.push_str(&visible(&format!("Group {}: to know: {warning}", at + 1)));
                 text.push('\n');
             }
         }
