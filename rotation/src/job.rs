@@ -155,7 +155,7 @@ pub trait World: Send + Sync {
     /// No such kind; a table that it does not read.
     fn issuer(&self, kind: &str, settings: &Settings) -> Opened<dyn Issuer> {
         let known = IssuerKind::find(kind).ok_or_else(|| Failure::not_done(format!("no issuer is called {kind}")))?;
-        (known.open)(settings)
+        (known.open)(&settings.rooted(&self.context("").folder))
     }
 
     /// The workload of a consumer.
@@ -166,7 +166,7 @@ pub trait World: Send + Sync {
         let kind = &consumer.kind;
         let known =
             WorkloadKind::find(kind).ok_or_else(|| Failure::not_done(format!("no workload is called {kind}")))?;
-        (known.open)(&consumer.place, &consumer.settings)
+        (known.open)(&consumer.place, &consumer.settings.rooted(&self.context("").folder))
     }
 
     /// The probe of a table.
@@ -175,6 +175,6 @@ pub trait World: Send + Sync {
     /// No such kind; a table that it does not read.
     fn probe(&self, settings: &Settings) -> Opened<dyn Probe> {
         let known = ProbeKind::of(settings).ok_or_else(|| Failure::not_done("no key names the kind of the probe"))?;
-        (known.open)(settings)
+        (known.open)(&settings.rooted(&self.context("").folder))
     }
 }

@@ -1,6 +1,6 @@
 //! Tables of the config that a kind of issuer, workload or probe reads for itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keytrail_rules::cadence::Period;
@@ -26,6 +26,14 @@ impl Settings {
             .map_err(|error| Failure::not_done(error.to_string()).hint("correct the table in keytrail.toml"))
     }
 
+    /// The same with the files of credentials (`{ file = "PATH" }`, see [`Given`]) as paths from the working directory.
+    #[must_use]
+    pub fn rooted(&self, folder: &Path) -> Self {
+        let mut settings = self.clone();
+        settings.0.values_mut().for_each(|value| root(value, folder));
+        settings
+    }
+
     /// The same without some keys that the caller has read.
     #[must_use]
     pub fn without(mut self, keys: &[&str]) -> Self {
@@ -47,6 +55,17 @@ impl<'de> Deserialize<'de> for Span {
         let start = Time::UNIX_EPOCH;
         let length = Period::parse(&text).and_then(|period| (period.after(start)? - start).to_std().ok());
         length.map(Self).ok_or_else(|| D::Error::custom(format!("{text:?} is no length of time: write \"24h\"")))
+    }
+}
+
+fn root(value: &mut serde_json::Value, folder: &Path) {
+    match value {
+        serde_json::Value::Object(table) => match table.get_mut("file") {
+            Some(serde_json::Value::String(path)) => *path = folder.join(&*path).to_string_lossy().into_owned(),
+            _ => table.values_mut().for_each(|value| root(value, folder)),
+        },
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| root(value, folder)),
+        _ => {}
     }
 }
 

@@ -47,3 +47,14 @@ fn lengths_of_time_are_read_as_people_write_them() {
         assert!(span(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn files_of_credentials_start_from_the_scanned_folder() {
+    let table =
+        json!({"admin": {"password": {"file": "run/admin"}}, "list": [{"file": "/abs"}], "file": {"x": "file"}});
+    let settings: Settings = serde_json::from_value(table).unwrap();
+    let rooted = serde_json::to_value(settings.rooted(Path::new("estate"))).unwrap();
+    let wanted =
+        json!({"admin": {"password": {"file": "estate/run/admin"}}, "list": [{"file": "/abs"}], "file": {"x": "file"}});
+    assert_eq!(rooted, wanted);
+}

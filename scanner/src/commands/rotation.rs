@@ -289,7 +289,7 @@ pub(super) async fn deliver_rows(asked: &Asked<'_>, journal: &SqlJournal) {
         let context = Context { folder: asked.root.to_owned(), ..Context::new("ledger") };
         // The config has checked the kind.
         let Some(kind) = SinkKind::find(&sink.kind) else { continue };
-        let delivered = match (kind.open)(&sink.settings) {
+        let delivered = match (kind.open)(&sink.settings.rooted(asked.root)) {
             Ok(open) => deliver(journal, &context, &sink.name, &*open).await,
             Err(failure) => Err(failure),
         };

@@ -103,7 +103,7 @@ pub async fn notify(config: &[NotifyConfig], root: &Path, ended: &[Ended], warn:
     for table in config {
         // The config has checked the kind.
         let Some(kind) = NotifierKind::find(&table.kind) else { continue };
-        let notifier = match (kind.open)(&table.settings) {
+        let notifier = match (kind.open)(&table.settings.rooted(root)) {
             Ok(notifier) => notifier,
             Err(failure) => {
                 warn(&format!("nobody is told with {} ({}): {failure}", table.kind, table.location));

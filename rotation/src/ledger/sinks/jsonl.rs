@@ -38,8 +38,8 @@ fn open(settings: &Settings) -> Opened<dyn Sink> {
 }
 
 impl Sink for Jsonl {
-    fn take<'a>(&'a self, _context: &'a Context, entry: &'a Entry) -> Act<'a, ()> {
-        let (path, text) = (self.path.clone(), entry.text());
+    fn take<'a>(&'a self, context: &'a Context, entry: &'a Entry) -> Act<'a, ()> {
+        let (path, text) = (context.folder.join(&self.path), entry.text());
         async move {
             let appended = tokio::task::spawn_blocking(move || append(&path, &text).map_err(|error| (path, error)));
             match appended.await {
