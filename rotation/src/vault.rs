@@ -64,15 +64,19 @@ impl Vault {
         http.send(request).boxed().await
     }
 
-    /// What the token lacks of what it needs on a path, in words.
-    ///
+    /// What keeps the token from each of some paths and what is needed of it, in words; or why the server cannot be asked.
+    pub(crate) async fn obstacles(&self, context: &Context, needs: &[(String, &str)]) -> Result<Vec<String>, Failure> {
+        let mut obstacles = Vec::new();
+        for (path, needed) in needs {
+            if !self.may(context, path, needed).await? {
+                obstacles.push(format!("the Vault token may not {needed} {path}"));
+            }
+        }
+        Ok(obstacles)
+    }
+
     /// Source: <https://developer.hashicorp.com/vault/api-docs/system/capabilities-self>
-    pub(crate) async fn lacks(
-        &self,
-        context: &Context,
-        path: &str,
-        needed: &[&str],
-    ) -> Result<Option<String>, Failure> {
+    async fn may(&self, context: &Context, path: &str, needed: &str) -> Result<bool, Failure> {
         #[derive(Deserialize)]
         struct Answer {
             capabilities: Vec<String>,
@@ -80,9 +84,7 @@ impl Vault {
         let body = json!({ "paths": [path] });
         let reply = self.ask(context, Method::POST, "sys/capabilities-self", Some(body)).await?.accepted()?;
         let answer: Answer = reply.json()?;
-        let may = |what: &&str| answer.capabilities.iter().any(|has| has == what || has == "root");
-        let lacking: Vec<&str> = needed.iter().copied().filter(|what| !may(what)).collect();
-        Ok((!lacking.is_empty()).then(|| format!("the Vault token may not {} {path}", lacking.join(" and "))))
+        Ok(answer.capabilities.iter().any(|has| has == needed || has == "root"))
     }
 }
 

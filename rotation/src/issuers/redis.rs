@@ -20,12 +20,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
 use keytrail_rules::model::Secret;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::{Chooser, Issuer, IssuerKind, Nature, Overlap};
 use crate::context::{Act, Context};
 use crate::credential::Credential;
 use crate::failure::Failure;
+use crate::random;
 use crate::redis_node::{Login, Node, Session, digest};
 use crate::settings::Given;
 use crate::state::Answer;
@@ -305,9 +305,8 @@ impl Issuer for Redis {
     }
 
     fn choose(&self, _old: Option<&Credential>) -> Result<Option<Credential>, Failure> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *bytes).map_err(|_| Failure::not_done("the system has no random numbers"))?;
-        Ok(Some(Credential::of_value(Secret::new(URL_SAFE_NO_PAD.encode(*bytes)))))
+        let value = URL_SAFE_NO_PAD.encode(random::bytes(32)?.as_slice());
+        Ok(Some(Credential::of_value(Secret::new(value))))
     }
 
     fn set<'a>(

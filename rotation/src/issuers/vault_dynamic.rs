@@ -114,15 +114,15 @@ impl Issuer for Dynamic {
 
     fn preflight<'a>(&'a self, context: &'a Context, old: Option<&'a Credential>) -> Act<'a, Vec<String>> {
         async move {
-            let mut obstacles = Vec::new();
-            for (path, needed) in
-                [(self.path().as_str(), "read"), ("sys/leases/revoke", "update"), ("sys/leases/lookup", "update")]
-            {
-                match self.vault.lacks(context, path, &[needed]).await {
-                    Ok(lack) => obstacles.extend(lack),
-                    Err(failure) => return Ok(in_words(&failure)),
-                }
-            }
+            let needs = [
+                (self.path(), "read"),
+                ("sys/leases/revoke".to_owned(), "update"),
+                ("sys/leases/lookup".to_owned(), "update"),
+            ];
+            let mut obstacles = match self.vault.obstacles(context, &needs).await {
+                Ok(obstacles) => obstacles,
+                Err(failure) => return Ok(in_words(&failure)),
+            };
             if old.is_some_and(|old| old.part(LEASE).is_none()) {
                 obstacles.extend(in_words(&no_lease()));
             }

@@ -58,16 +58,14 @@ impl Issuer for Root {
     fn preflight<'a>(&'a self, context: &'a Context, _old: Option<&'a Credential>) -> Act<'a, Vec<String>> {
         async move {
             let Self { mount, connection, .. } = self;
-            let mut obstacles = Vec::new();
-            for (path, needed) in [
+            let needs = [
                 (format!("{mount}/config/{connection}"), "read"),
                 (format!("{mount}/rotate-root/{connection}"), "update"),
-            ] {
-                match self.vault.lacks(context, &path, &[needed]).await {
-                    Ok(lack) => obstacles.extend(lack),
-                    Err(failure) => return Ok(in_words(&failure)),
-                }
-            }
+            ];
+            let mut obstacles = match self.vault.obstacles(context, &needs).await {
+                Ok(obstacles) => obstacles,
+                Err(failure) => return Ok(in_words(&failure)),
+            };
             let config = self.vault.ask(context, Method::GET, &format!("{mount}/config/{connection}"), None).await;
             if let Err(failure) = config.and_then(crate::http::Reply::accepted) {
                 obstacles.extend(in_words(&failure));

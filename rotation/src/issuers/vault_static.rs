@@ -90,16 +90,12 @@ impl Issuer for Static {
 
     fn preflight<'a>(&'a self, context: &'a Context, old: Option<&'a Credential>) -> Act<'a, Vec<String>> {
         async move {
-            let mut obstacles = Vec::new();
             let Self { mount, role, .. } = self;
-            for (path, needed) in
-                [(format!("{mount}/static-creds/{role}"), "read"), (format!("{mount}/rotate-role/{role}"), "update")]
-            {
-                match self.vault.lacks(context, &path, &[needed]).await {
-                    Ok(lack) => obstacles.extend(lack),
-                    Err(failure) => return Ok(in_words(&failure)),
-                }
-            }
+            let needs = [(format!("{mount}/static-creds/{role}"), "read"), (format!("{mount}/rotate-role/{role}"), "update")];
+            let mut obstacles = match self.vault.obstacles(context, &needs).await {
+                Ok(obstacles) => obstacles,
+                Err(failure) => return Ok(in_words(&failure)),
+            };
             match self.current(context).await {
                 Ok(current) if old.is_some_and(|old| !is_same(old, &current)) => obstacles.push(format!(
                     "the store holds another password than the static role {role}: Vault rotated it, and the copies were \
