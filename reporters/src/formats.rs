@@ -13,6 +13,8 @@ pub struct Format {
     pub summary: &'static str,
     /// The usual ending of its files, without the dot.
     pub extension: &'static str,
+    /// Whether the bytes are text, which may be shown at a terminal.
+    pub is_text: bool,
     /// Writes a report. Equal reports and options give equal bytes.
     pub render: fn(&Report, &Options) -> Result<Vec<u8>, Error>,
 }

@@ -19,6 +19,19 @@ pub struct Options {
     pub exit_code: u8,
     /// The repository that was scanned, where it is known.
     pub repository: Option<Repository>,
+    /// Who signs the export that the report is a part of.
+    pub signed: Option<Signed>,
+}
+
+/// What a page that people read says on the signature under it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// The key: `SHA256:…`, as `ssh-keygen -l` prints it.
+    pub key: String,
+    /// The state of the ledger that is part of the export, in words: `12 rows, root …`.
+    pub checkpoint: Option<String>,
+    /// The command that verifies it.
+    pub verify: String,
 }
 
 impl Default for Options {
@@ -32,6 +45,7 @@ impl Default for Options {
             category: "scan".to_owned(),
             exit_code: 0,
             repository: None,
+            signed: None,
         }
     }
 }

@@ -22,6 +22,8 @@ macro_rules! every {
     }};
 }
 
+#[path = "samples/history.rs"]
+pub(crate) mod history;
 #[path = "samples/trails.rs"]
 pub(crate) mod trails;
 
@@ -111,6 +113,10 @@ pub(crate) fn empty() -> Report {
         searched: None,
         gaps: Vec::new(),
         findings: Vec::new(),
+        exceptions: Vec::new(),
+        controls: Vec::new(),
+        changes: None,
+        trends: None,
         summary: Summary { complete: true, ..Summary::default() },
     }
 }
@@ -344,6 +350,7 @@ pub(crate) fn everything() -> Report {
     report.leaks = leaks();
     report.searched = Some(searched());
     trails::add_everything(&mut report);
+    history::add_everything(&mut report);
     let known = report.findings[8].fingerprint.clone();
     report.apply_baseline(&BTreeSet::from([known]));
     report
@@ -462,6 +469,7 @@ pub(crate) fn full_of(strings: &[String]) -> Report {
         report.gaps.push(Gap::at(location, reason, text).in_place(place).hint(other));
         report.gaps.push(Gap::new(text, reason, other));
         trails::add_text(&mut report, text, other, time("2026-11-01T00:00:00Z"));
+        history::add_text(&mut report, text, other);
     }
     report.apply_baseline(&BTreeSet::new());
     report

@@ -10,9 +10,11 @@
 pub mod age;
 pub mod cadence;
 pub mod checks;
+pub mod controls;
 pub mod correlate;
 pub mod decode;
 pub mod detectors;
+pub mod history;
 pub mod inventory;
 pub mod known_values;
 pub mod leaks;

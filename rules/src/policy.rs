@@ -50,6 +50,8 @@ pub struct Exception {
     pub secret: Option<String>,
     /// Why.
     pub reason: String,
+    /// Who approved it.
+    pub approved_by: Option<String>,
     /// The first instant at which it no longer holds.
     pub expires: Time,
     /// The line of the config.

@@ -1,20 +1,25 @@
 //! The report: what a scan found, in the shape of `keytrail/report/v1`.
 
+mod exceptions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::age::Age;
 use crate::checks::{Context, Facet, RULES, Rule};
+use crate::controls::ControlReport;
 use crate::correlate::{Correlation, Reading, Rotation, TrailReport};
+use crate::history::{Changes, Measures, Trends};
 use crate::inventory::{Inventory, Item, ItemId};
 use crate::leaks::{self, LeakReport};
 use crate::model::{
     Class, CopyKind, Environment, Finding, Gap, GapReason, Key, Location, Place, ScopeEntry, Searched, Severity,
     Snapshot, Time,
 };
-use crate::policy::Policy;
+use crate::policy::{Exception, Policy};
 use crate::value::Shape;
+pub use exceptions::{ExceptionReport, ExceptionState};
 
 /// Version of the report format. Readers refuse a newer one.
 pub const SCHEMA: &str = "keytrail/report/v1";
@@ -47,6 +52,16 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
+    /// What is let pass, that which ends first at the front.
+    pub exceptions: Vec<ExceptionReport>,
+    /// The controls that the rules give evidence for, by framework and control.
+    pub controls: Vec<ControlReport>,
+    /// What is different from the scan before, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// Which way it goes, where earlier scans are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trends: Option<Trends>,
     /// The totals.
     pub summary: Summary,
 }
@@ -198,6 +213,8 @@ pub struct Summary {
     pub variables: u64,
     /// Whether everything could be read.
     pub complete: bool,
+    /// What auditors ask for first.
+    pub measures: Measures,
 }
 
 impl Report {
@@ -248,13 +265,18 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
     let mut findings: Vec<Finding> = first.into_iter().flat_map(|rule| (rule.check)(&context)).collect();
     let context_of_last = Context { raised: &findings, ..context };
     let late: Vec<Finding> = last.into_iter().flat_map(|rule| (rule.check)(&context_of_last)).collect();
+    let mut covers = vec![0; policy.exceptions.len()];
     for finding in &mut findings {
-        let exception = policy.exceptions.iter().find(|one| one.holds(snapshot.as_of) && context.covers(one, finding));
+        let holds = |one: &Exception| one.holds(snapshot.as_of) && context.covers(one, finding);
+        let exception = policy.exceptions.iter().position(holds);
         let accepted = policy.accepted.iter().find(|one| one.fingerprint == finding.fingerprint);
         let accepted = accepted.filter(|one| one.holds(snapshot.as_of));
-        let reason = exception.map(|one| &one.reason).or(accepted.map(|one| &one.reason));
+        let reason = exception.map(|at| &policy.exceptions[at].reason).or(accepted.map(|one| &one.reason));
         if let Some(reason) = reason {
             finding.exception = Some(reason.clone());
+        }
+        if let Some(at) = exception {
+            covers[at] += 1;
         }
     }
     findings.extend(late);
@@ -289,6 +311,10 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         searched: snapshot.facts.searched.clone(),
         gaps: gaps(&snapshot.facts.gaps),
         findings,
+        exceptions: exceptions::exceptions(policy, snapshot.as_of, &covers),
+        controls: Vec::new(),
+        changes: None,
+        trends: None,
         summary: Summary {
             variables: inventory.items.values().filter(|item| !item.is_secret).count() as u64,
             ..Summary::default()

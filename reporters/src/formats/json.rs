@@ -6,7 +6,7 @@ use crate::{Error, Options, escape};
 
 /// `keytrail/report/v1`: the whole report. `reporters/schemas/report-v1.schema.json` describes every field.
 pub(super) static FORMAT: Format =
-    Format { name: "json", summary: "the whole report, for programs", extension: "json", render };
+    Format { name: "json", summary: "the whole report, for programs", extension: "json", is_text: true, render };
 
 fn render(report: &Report, _: &Options) -> Result<Vec<u8>, Error> {
     document(report)

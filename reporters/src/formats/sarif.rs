@@ -31,8 +31,13 @@ use super::Format;
 use crate::{Error, Options, escape};
 
 /// For code scanning services.
-pub(super) static FORMAT: Format =
-    Format { name: "sarif", summary: "SARIF 2.1.0, for GitHub code scanning", extension: "sarif", render };
+pub(super) static FORMAT: Format = Format {
+    name: "sarif",
+    summary: "SARIF 2.1.0, for GitHub code scanning",
+    extension: "sarif",
+    is_text: true,
+    render,
+};
 
 /// GitHub shows so many results of a run, and does not say which.
 const MAX_RESULTS: usize = 5_000;

@@ -25,7 +25,7 @@ use crate::{Error, Options, escape};
 
 /// For a person at a terminal.
 pub(super) static FORMAT: Format =
-    Format { name: "table", summary: "for reading at a terminal", extension: "txt", render };
+    Format { name: "table", summary: "for reading at a terminal", extension: "txt", is_text: true, render };
 
 fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
     let page = Page { report, options };

@@ -10,6 +10,20 @@ pub(super) fn render(format: &str, report: &Report, options: &Options) -> String
     String::from_utf8((format.render)(report, options).expect("renders")).expect("UTF-8")
 }
 
+/// The formats whose bytes are text.
+fn texts() -> impl Iterator<Item = &'static Format> {
+    FORMATS.iter().copied().filter(|format| format.is_text)
+}
+
+#[test]
+fn equal_reports_give_equal_files() {
+    let report = samples::everything();
+    for format in FORMATS {
+        let bytes = || (format.render)(&report, &Options::default()).expect("renders");
+        assert!(bytes() == bytes(), "{}", format.name);
+    }
+}
+
 /// Text without our own colours.
 fn without_color(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
@@ -44,7 +58,7 @@ fn formats_are_found_by_unique_names() {
 #[test]
 fn equal_reports_give_equal_bytes() {
     let reports = [samples::everything(), samples::full_of(&samples::hostile_strings()), samples::empty()];
-    for format in FORMATS {
+    for format in texts() {
         for report in &reports {
             let (once, again) = (render(format.name, report, &Options::default()), report.clone());
             assert_eq!(once, render(format.name, &again, &Options::default()), "{}", format.name);
@@ -56,7 +70,7 @@ fn equal_reports_give_equal_bytes() {
 #[test]
 fn hostile_strings_come_out_harmless() {
     let report = samples::full_of(&samples::hostile_strings());
-    for format in FORMATS {
+    for format in texts() {
         for options in every_option() {
             let shown = render(format.name, &report, &options);
             let shown = if options.color { without_color(&shown) } else { shown };
@@ -77,7 +91,7 @@ proptest! {
         width in proptest::option::of(0..300_u16),
     ) {
         let (report, options) = (samples::full_of(&texts), Options { color, width, verbose, ..Options::default() });
-        for format in FORMATS {
+        for format in super::tests::texts() {
             let shown = render(format.name, &report, &options);
             let shown = if color { without_color(&shown) } else { shown };
             prop_assert!(!shown.contains(|c| is_deceptive(c) && c != '\n'), "{}", format.name);

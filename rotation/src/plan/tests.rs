@@ -33,6 +33,10 @@ pub(super) fn report(mut items: Vec<ItemReport>) -> Report {
         searched: None,
         gaps: Vec::new(),
         findings: Vec::new(),
+        exceptions: Vec::new(),
+        controls: Vec::new(),
+        changes: None,
+        trends: None,
         summary: Summary::default(),
     }
 }

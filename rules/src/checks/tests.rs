@@ -410,6 +410,7 @@ fn an_exception_lets_a_change_pass() {
         rule: "silent-rotation".into(),
         secret: Some(ITEM.into()),
         reason: "migration".into(),
+        approved_by: None,
         expires: hour(1_000),
         location: Location::of_file("keytrail.toml"),
     };

@@ -313,6 +313,7 @@ fn an_exception_may_name_any_secret_of_a_finding_in_any_spelling() {
             rule: "shared-value".into(),
             secret: Some(secret.into()),
             reason: "r".into(),
+            approved_by: None,
             expires: day(2_000),
             location: line("keytrail.toml", 1),
         };

@@ -323,12 +323,14 @@ impl Document<'_> {
         let rule = table.required_text("rule", r#""overdue-rotation""#);
         let secret = table.text("secret", r#""LEGACY_KEY""#).map(own);
         let reason = owned(table.required_text("reason", r#""the vendor ends the service in March""#));
+        let approved_by = table.text("approved_by", r#""the head of platform""#).map(own);
         let expires = table.required_date("expires").and_then(|date| date.parse(instant));
         table.finish(&[]);
         Exception {
             rule: rule.map(|rule| self.rule(&rule)).unwrap_or_default(),
             secret,
             reason,
+            approved_by,
             expires: expires.unwrap_or_default(),
             location,
         }

@@ -111,6 +111,9 @@ fn the_schema_has_the_values_of_every_enum() {
         ("silence", names(samples::trails::silences())),
         ("trace", names(samples::trails::traces())),
         ("flag", names(samples::trails::flags())),
+        ("exceptionState", names(samples::history::exception_states())),
+        ("controlStatus", names(samples::history::control_statuses())),
+        ("relation", names(samples::history::relations())),
         ("eventKind", names(EventKind::ALL)),
         ("outcome", names(samples::trails::outcomes())),
         ("proof", names(samples::trails::proofs())),
@@ -152,7 +155,7 @@ fn every_object_of_the_schema_is_closed_and_every_field_described() {
     }
     let mut objects = 0;
     walk(&schema(), &mut objects);
-    assert_eq!(objects, 24);
+    assert_eq!(objects, 33);
 }
 
 #[test]
