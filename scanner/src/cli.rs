@@ -72,6 +72,8 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write the pages of all commands into a folder.
+    Man(ManArgs),
     /// Resume a database of PgBouncer if the rotation that paused it dies. Rotations start it by themselves.
     #[command(name = keytrail_rotation::workloads::PGBOUNCER_GUARD, hide = true)]
     PgbouncerGuard,
@@ -337,6 +339,14 @@ pub struct InitArgs {
     /// Replace an existing keytrail.toml.
     #[arg(long)]
     pub force: bool,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write one page a command into this folder: keytrail.1, keytrail-scan.1, ...
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
 }
 
 /// Commands about rules.

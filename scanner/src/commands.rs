@@ -25,6 +25,7 @@ mod incidents;
 mod init;
 mod inventory;
 mod leaks;
+mod man;
 mod output;
 mod rotate;
 mod rotation;
@@ -76,6 +77,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Rules { command } => rules::run(command.as_ref()),
         Command::Init(args) => init::run(args),
         Command::Completions { shell } => completions::run(*shell),
+        Command::Man(args) => man::run(args),
         Command::PgbouncerGuard => match runtime()?.block_on(keytrail_rotation::workloads::guard_pgbouncer()) {
             Ok(()) => Ok(Status::Clean),
             Err(failure) => Err(Error::usage(failure.what, failure.hint.unwrap_or_default())),
