@@ -102,7 +102,7 @@ mod tests {
         let uri = |remote: &str| Repository::from_remote(remote).map(|repository| repository.uri().to_owned());
         for (remote, expected) in [
             ("https://github.com/o/r.git", Some("https://github.com/o/r.git")),
-            ("https://user:hunter2@github.com/o/r", Some("https://github.com/o/r")),
+            ("https://user:hunter2@github.com/o/r", Some("https://github.com/o/r")), // keytrail:allow made up
             ("https://hun@ter2@github.com:8443/o/r?token=hunter2#x", Some("https://github.com:8443/o/r")),
             ("git@github.com:o/r.git", Some("ssh://github.com/o/r.git")),
             ("ssh://git@example.com:2222/a b/r", Some("ssh://example.com:2222/a%20b/r")),

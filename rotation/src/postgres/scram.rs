@@ -102,11 +102,11 @@ mod tests {
     /// The example of RFC 7677 §3: with this salt the server answers with this signature, which hangs on ServerKey.
     #[test]
     fn a_verifier_is_that_of_the_standard() {
-        let salt = BASE64_STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let salt = BASE64_STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap(); // keytrail:allow of RFC 7677
         let made = derive(&Secret::from("pencil"), &salt, 4096.try_into().unwrap());
         let server = made.expose().rsplit_once(':').unwrap().1;
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &BASE64_STANDARD.decode(server).unwrap());
-        let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"; // keytrail:allow of RFC 7677
         let exchanged =
             format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}");
         let signature = aws_lc_rs::hmac::sign(&key, exchanged.as_bytes());

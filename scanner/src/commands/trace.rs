@@ -169,6 +169,6 @@ mod tests {
         );
         assert!(refused("vault:secret/db#pasword").contains("did you mean vault:secret/db#password"));
         assert!(refused("").ends_with("; `keytrail inventory` lists them all"));
-        assert!(refused("\u{1b}[2J").starts_with(r"there is no secret '\u{1b}[2J' in"));
+        assert!(refused("\u{1b}[2J").starts_with(r"there is no secret '\u{1b}[2J' in")); // keytrail:allow an escape sequence
     }
 }

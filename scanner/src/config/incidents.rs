@@ -154,7 +154,7 @@ fn incident(mut table: Table<'_>, name: &str, location: Location, around: &Aroun
         token_env: variable(&mut table, "token_env", "GITHUB_TOKEN"),
         token_file: table.text("token_file", r#""/run/secrets/github""#).map(path),
         routing_key_env: variable(&mut table, "routing_key_env", "PAGERDUTY_ROUTING_KEY"),
-        signing_key_env: variable(&mut table, "signing_key_env", "KEYTRAIL_SIGNING_KEY"),
+        signing_key_env: variable(&mut table, "signing_key_env", "KEYTRAIL_SIGNING_KEY"), // keytrail:allow the name of a variable
         timeout: table.text("timeout", r#""30s""#).and_then(limit).unwrap_or(DEFAULT_TIMEOUT),
         ..IncidentConfig::new(name, "", location, around.root)
     };

@@ -20,7 +20,7 @@ pub static KIND: FileKind = FileKind {
         "**/*.jks",
         "**/*.keystore",
         "**/*.keytab",
-        "**/*.ppk",
+        "**/*.ppk", // keytrail:allow a pattern
         "**/id_rsa",
         "**/id_dsa",
         "**/id_ecdsa",

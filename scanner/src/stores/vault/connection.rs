@@ -322,7 +322,7 @@ mod tests {
         let told = |address| Connection::new(&config(address), &|_| None).err().expect("refused").what;
         assert!(told("ftp://x").contains("http://"));
         assert!(told("vault:8200").contains("http://"));
-        let secretive = told("https://me:hunter2@vault.test");
+        let secretive = told("https://me:hunter2@vault.test"); // keytrail:allow made up
         assert!(secretive.contains("no user") && !secretive.contains("hunter2"));
     }
 
