@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Keytrail, Outcome, tree};
 
 /// A DigitalOcean token: the prefix, and 64 digits that look random and are not.
-fn token(number: u64) -> String {
+pub(crate) fn token(number: u64) -> String {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;

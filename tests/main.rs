@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod action;
 mod checks;
 mod cli;
 mod estate;
@@ -13,6 +14,7 @@ mod hostile;
 mod incidents;
 mod leaks;
 mod planted;
+mod release;
 mod rotate;
 mod rotation_cloud;
 mod rotation_postgres;
@@ -30,3 +32,4 @@ mod trail_servers;
 mod trails;
 mod trails_live;
 mod vault;
+mod workflows;

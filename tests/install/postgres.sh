@@ -8,6 +8,7 @@ install() {
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
 }
 find_server() {
+    # shellcheck disable=SC2012 # sorted by version
     for bin in "${KEYTRAIL_TEST_PG_BIN:-}" $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr); do
         if [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ]; then
             echo "$bin"
