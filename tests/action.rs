@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -49,6 +50,17 @@ const STAND_IN: &str = r#"set -- "${@/#summary=/json-or-summary=}"; for at in "$
 if [ -n "${out:-}" ]; then words=(); for at in "$@"; do case $at in json-or-summary=*) unset 'words[-1]' ;; *) words+=("$at") ;; esac; done
 "$KEYTRAIL_BINARY" "${words[@]}"; status=$?; [ $status = 2 ] || echo '# Keytrail' >"$out"; exit $status; fi"#;
 
+/// The files of a release.
+static RELEASE: OnceLock<[(&str, Vec<u8>); 2]> = OnceLock::new();
+
+fn release() -> [(&'static str, Vec<u8>); 2] {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = folder.path().join("made");
+    script(".ci/package", &[&program(folder.path()), Path::new(TARGET), &made]);
+    script(".ci/checksums", &[&made]);
+    [ARCHIVE, "SHA256SUMS"].map(|name| (name, fs::read(made.join(name)).expect("a file")))
+}
+
 /// A runner of GitHub with a mirror of a release, and a repository that was checked out.
 struct Runner {
     folder: tempfile::TempDir,
@@ -61,9 +73,9 @@ impl Runner {
         for name in ["release", "temp", "programs"] {
             fs::create_dir(runner.at(name)).expect("a folder");
         }
-        let program = program(runner.folder.path());
-        script(".ci/package", &[&program, Path::new(TARGET), &runner.at("release")]);
-        script(".ci/checksums", &[&runner.at("release")]);
+        for (name, bytes) in RELEASE.get_or_init(release) {
+            fs::write(runner.at("release").join(name), bytes).expect("written");
+        }
         runner
     }
 
@@ -208,6 +220,11 @@ fn only_versions_and_runners_that_have_releases_are_asked_for() {
         assert_eq!(told(&ran), (2, "", "", 0), "{version}");
         assert!(ran["log"].as_str().is_some_and(|log| log.contains("is no version")), "{version}: {}", ran["log"]);
     }
+    // A mirror that has one release has no other.
+    let other = runner.run(&json!({"version": "9.9.9"}));
+    assert_eq!(told(&other), (2, "", "", 0), "{}", other["log"]);
+    assert!(other["log"].as_str().is_some_and(|log| log.contains("not version 9.9.9")), "{}", other["log"]);
+    assert_eq!(told(&runner.run(&json!({"version": "latest"}))).0, 0);
     let windows = runner.run_with(&json!({}), &json!({"RUNNER_OS": "Windows"}));
     assert!(windows["log"].as_str().is_some_and(|log| log.contains("no release for Windows")) && told(&windows).0 == 2);
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::action::{program, script};
+use crate::action::{executable, program, script};
+use crate::support::docker::{self, Docker};
 use crate::support::{Keytrail, repository};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -57,7 +58,7 @@ fn an_archive_has_all_that_is_needed_and_equal_contents_give_equal_bytes() {
     let check = || {
         let mut sums = Command::new("sha256sum");
         sums.args(["--check", "--strict", "--quiet", "SHA256SUMS"]).current_dir(at("one"));
-        sums.status().expect("sha256sum runs").success()
+        sums.output().expect("sha256sum runs").status.success()
     };
     assert!(check());
     fs::write(&archive, [&bytes[..], b"!"].concat()).expect("written");
@@ -138,4 +139,48 @@ fn bash_completes_commands_and_options() {
         let text = String::from_utf8_lossy(&out.stdout);
         assert!(out.status.success() && text.lines().any(|line| line == expected), "{words}: {text} {out:?}");
     }
+}
+
+/// Stands for cargo in the image that builds: tells what it is given, and makes a program that is static.
+const CARGO: &str = "#!/bin/sh\nset -eu\n[ -f Cargo.toml ] && [ -d scanner/src ] && [ ! -e target ] && [ ! -e .git ]\n\
+     echo \"cargo $*\"\n/bin/mkdir -p target/release\n/bin/cp /program target/release/keytrail\n";
+
+/// Fills `root` with programs of this machine and what they load.
+const FILL: &str = r#"set -eu
+for program in /bin/sh /bin/cp /bin/mkdir; do
+    for file in "$program" $(ldd "$program" | grep -o '/[^ ]*'); do mkdir -p "root$(dirname "$file")"; cp -L "$file" "root$file"; done
+done
+tar -C root -cf root.tar ."#;
+
+#[test]
+fn the_image_is_built_from_the_sources_alone_and_runs_as_nobody() {
+    let (docker, folder) = (Docker::start(), tempfile::tempdir().expect("a folder"));
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("root/usr/local/bin")).expect("a folder");
+    executable(&at("root/usr/local/bin/cargo"), CARGO);
+    fs::write(at("p.c"), "#include <stdio.h>\n#include <unistd.h>\nint main(int n, char **a) { printf(\"%s %d %s\\n\", a[0], getuid(), n > 1 ? a[1] : \"\"); }\n")
+        .expect("written");
+    for command in ["gcc -static -Os -o root/program p.c", FILL] {
+        let done = Command::new("sh").args(["-c", command]).current_dir(folder.path()).status().expect("sh runs");
+        assert!(done.success(), "{command}");
+    }
+    docker.run(folder.path(), &["import", "root.tar", "keytrail-test-builder"]);
+    // The images of the Dockerfile lie in registries: others stand in for them.
+    let text = fs::read_to_string(repository().join("Dockerfile")).expect("a Dockerfile");
+    let toolchain = fs::read_to_string(repository().join("rust-toolchain.toml")).expect("a toolchain");
+    let version = toolchain.split('"').nth(1).and_then(|version| version.strip_suffix(".0")).expect("a version");
+    let builder = format!("docker.io/library/rust:{version}-slim-bookworm");
+    let runtime = "gcr.io/distroless/cc-debian12:nonroot";
+    assert!(text.contains(&builder) && text.contains(runtime), "{text}");
+    fs::write(at("Dockerfile"), text.replace(&builder, "keytrail-test-builder").replace(runtime, docker::IMAGE))
+        .expect("written");
+    let dockerfile = at("Dockerfile").display().to_string();
+    let built = docker.run(&repository(), &["build", "--file", &dockerfile, "--tag", "keytrail-test-built", "."]);
+    assert!(built.contains("cargo build --release --locked"), "{built}");
+    let run = |args: &[&str]| {
+        let all = [&["run", "--rm", "--network", "none", "keytrail-test-built"], args].concat();
+        docker.run(folder.path(), &all)
+    };
+    assert_eq!(run(&[]), "/usr/local/bin/keytrail 65532 --help\n");
+    assert_eq!(run(&["scan"]), "/usr/local/bin/keytrail 65532 scan\n");
 }

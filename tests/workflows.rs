@@ -80,6 +80,23 @@ fn actions_are_pinned_to_one_commit_each_with_its_version() {
 }
 
 #[test]
+fn the_examples_give_the_action_what_it_takes() {
+    let program = "import sys, yaml\n\
+        inputs = yaml.safe_load(open('action.yml'))['inputs']\n\
+        for path in sys.argv[1:]:\n\
+        \x20   for job in yaml.safe_load(open(path))['jobs'].values():\n\
+        \x20       for step in job['steps']:\n\
+        \x20           if step.get('uses', '').startswith('OWNER/keytrail@'):\n\
+        \x20               assert not set(step['with']) - set(inputs), step\n\
+        \x20               print(path)\n";
+    let mut python = Command::new(tools().join("bin/python"));
+    python.args(["-c", program]).args(files(".github/examples", ".yml")).current_dir(repository());
+    let out = python.output().expect("python runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 2);
+}
+
+#[test]
 fn shellcheck_has_no_complaint() {
     let is_shell =
         |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.starts_with("#!") && text.contains("sh\n"));

@@ -74,9 +74,10 @@ actual=$(sha256 "$work/$archive")
 verify_provenance "$work/$archive"
 
 tar -xzf "$work/$archive" -C "$work" "keytrail-$target/keytrail"
+told=$("$work/keytrail-$target/keytrail" --version) || fail "$archive does not run on this runner"
+[ "$version" = latest ] || [ "$told" = "keytrail ${version#v}" ] || fail "$archive holds $told, and not version ${version#v}"
 mkdir -p "$folder"
 mv -f "$work/keytrail-$target/keytrail" "$folder/keytrail"
-chmod 755 "$folder/keytrail"
-"$folder/keytrail" --version || fail "$archive does not run on this runner"
+echo "$told"
 echo "program=$folder/keytrail" >>"$GITHUB_OUTPUT"
 echo "$folder" >>"$GITHUB_PATH"

@@ -28,8 +28,8 @@ def lookup(path):
         return path[1:-1]
     value = {"inputs": inputs, "github": github, "steps": steps}
     for part in path.split("."):
-        assert isinstance(value, dict), path
-        value = value.get(part, {} if value is steps else "")
+        # What is not there is empty, and so is what is in it.
+        value = value.get(part, "") if isinstance(value, dict) else ""
     return value
 
 

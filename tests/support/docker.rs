@@ -70,6 +70,8 @@ impl Docker {
     fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new("docker");
         command.arg("--config").arg(&self.config).args(["--host", &self.host]).current_dir(folder);
+        // The builder of the engine itself: the other is a plugin.
+        command.env("DOCKER_BUILDKIT", "0");
         command
     }
 
