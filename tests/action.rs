@@ -168,6 +168,28 @@ fn what_is_uploaded_is_this_report_under_its_category() {
 }
 
 #[test]
+fn an_earlier_scan_that_was_complete_is_not_this_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    for (now, expected) in [(false, "complete=false"), (true, "complete=true")] {
+        let report =
+            json!({"summary": {"complete": now, "fixable": 0}, "trends": [{"complete": true}, {"complete": false}]});
+        fs::write(at("report"), format!("{report:#}\n")).expect("written");
+        executable(
+            &at("program"),
+            "#!/bin/sh\ncp report keytrail/keytrail.sarif\ncp report keytrail/keytrail.json\nexit 1\n",
+        );
+        let mut scan = Command::new(repository().join(".github/action/scan.sh"));
+        scan.env("PROGRAM", at("program")).env("RUNNER_TEMP", folder.path()).current_dir(folder.path());
+        let files = ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"];
+        let done = scan.envs(files.map(|name| (name, at(name)))).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let outputs = fs::read_to_string(at("GITHUB_OUTPUT")).expect("outputs");
+        assert_eq!(outputs.lines().rfind(|line| line.starts_with("complete=")), Some(expected), "{outputs}");
+    }
+}
+
+#[test]
 fn nothing_runs_that_is_not_what_was_released() {
     let runner = Runner::new([]);
     let sums = fs::read_to_string(runner.at("release/SHA256SUMS")).expect("checksums");

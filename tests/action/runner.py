@@ -18,7 +18,7 @@ action = yaml.safe_load((action_folder / "action.yml").read_text())
 unknown = set(given["inputs"]) - set(action["inputs"])
 assert not unknown, f"the action has no input {unknown}"
 inputs = {name: about.get("default", "") for name, about in action["inputs"].items()} | given["inputs"]
-github = {"action_path": str(action_folder), "action_repository": "", "token": "none"} | given["github"]
+github = {"action_repository": "", "token": "none"} | given["github"]
 steps = {}
 
 
@@ -54,7 +54,9 @@ def run(step, folder):
     files = {name: folder / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
     files["GITHUB_OUTPUT"].write_text("")
     environment = {name: expand(value) for name, value in step.get("env", {}).items()}
-    environment |= {name: str(path) for name, path in files.items()} | {"RUNNER_TEMP": str(temp)} | given["env"]
+    environment |= {name: str(path) for name, path in files.items()} | {"RUNNER_TEMP": str(temp)}
+    environment["GITHUB_ACTION_PATH"] = str(action_folder)
+    environment |= given["env"]
     assert "${{" not in step["run"], "an expression in a script is an injection"
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
     done = subprocess.run(command, env=environment, cwd=workspace, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
