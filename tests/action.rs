@@ -41,13 +41,14 @@ pub(crate) fn script(name: &str, args: &[&Path]) -> String {
 /// A program that runs this build's binary: it has hundreds of megabytes, which no archive of a test needs.
 pub(crate) fn program(folder: &Path) -> PathBuf {
     let (path, binary) = (folder.join("keytrail"), env!("CARGO_BIN_EXE_keytrail"));
-    executable(&path, &format!("#!/bin/bash\nKEYTRAIL_BINARY='{binary}'\n{STAND_IN}\nexec '{binary}' \"$@\"\n"));
+    let stand_in = if keytrail_reporters::Format::find("summary").is_some() { "" } else { STAND_IN };
+    executable(&path, &format!("#!/bin/bash\nKEYTRAIL_BINARY='{binary}'\n{stand_in}\nexec '{binary}' \"$@\"\n"));
     path
 }
 
-/// Until there is a format `summary`: the table stands in for it.
-const STAND_IN: &str = r#"set -- "${@/#summary=/json-or-summary=}"; for at in "$@"; do case $at in json-or-summary=*) out=${at#*=} ;; esac; done
-if [ -n "${out:-}" ]; then words=(); for at in "$@"; do case $at in json-or-summary=*) unset 'words[-1]' ;; *) words+=("$at") ;; esac; done
+/// Where there is no format `summary` yet: a line stands in for it.
+const STAND_IN: &str = r#"set -- "${@/#summary=/stood-in=}"; for at in "$@"; do case $at in stood-in=*) out=${at#*=} ;; esac; done
+if [ -n "${out:-}" ]; then words=(); for at in "$@"; do case $at in stood-in=*) unset 'words[-1]' ;; *) words+=("$at") ;; esac; done
 "$KEYTRAIL_BINARY" "${words[@]}"; status=$?; [ $status = 2 ] || echo '# Keytrail' >"$out"; exit $status; fi"#;
 
 /// The files of a release.
