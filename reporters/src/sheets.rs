@@ -14,6 +14,7 @@ use crate::escape;
 
 pub(crate) use findings::findings;
 pub(crate) use inventory::inventory;
+pub(crate) use summary::is_complete;
 
 /// One table.
 pub(crate) struct Sheet {
