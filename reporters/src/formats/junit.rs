@@ -12,6 +12,7 @@ mod xml;
 use std::collections::{BTreeMap, BTreeSet};
 
 use keytrail_rules::checks::{Facet, RULES, Rule};
+use keytrail_rules::inventory::ItemId;
 use keytrail_rules::model::{Finding, Gap, Location};
 use keytrail_rules::report::{ItemReport, ItemStatus, Report};
 
@@ -72,9 +73,10 @@ enum Outcome {
     Error(String, String, String),
 }
 
-/// One line of a test tab.
+/// One line of a test tab, which tells cases apart by class and name.
 struct Case {
     class: String,
+    /// Safe to show.
     name: String,
     location: Option<(String, u32)>,
     outcome: Outcome,
@@ -89,7 +91,7 @@ fn suites(report: &Report, options: &Options) -> Vec<Suite> {
         let facet = Rule::find(finding.rule).map_or(Facet::Inventory, |rule| rule.facet).as_str();
         let mut case = of_finding(finding, facet, options);
         if !seen.insert((finding.rule, case.name.clone())) {
-            case.name = format!("{} ({})", case.name, &finding.fingerprint[..finding.fingerprint.len().min(12)]);
+            case.name = format!("{} ({})", case.name, finding.fingerprint);
         }
         if let Some((_, cases)) = suites.iter_mut().find(|(name, _)| *name == facet) {
             cases.push(case);
@@ -105,9 +107,22 @@ fn suites(report: &Report, options: &Options) -> Vec<Suite> {
             });
         }
     }
-    suites.push(("secrets", secrets(report, options)));
-    suites.push(("evidence", evidence(report, options)));
+    suites.push(("secrets", numbered(secrets(report, options))));
+    suites.push(("evidence", numbered(evidence(report, options))));
     suites
+}
+
+/// The cases, with a number where one is named as another one before it: names are one when they are cut or spelt out.
+fn numbered(mut cases: Vec<Case>) -> Vec<Case> {
+    let mut seen: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for case in &mut cases {
+        let number = seen.entry((case.class.clone(), case.name.clone())).or_default();
+        *number += 1;
+        if *number > 1 {
+            case.name = format!("{} ({number})", case.name);
+        }
+    }
+    cases
 }
 
 /// The rules that are known to have run, and that found nothing.
@@ -134,7 +149,7 @@ fn of_finding(finding: &Finding, facet: &str, options: &Options) -> Case {
     };
     Case {
         class: format!("keytrail.{facet}.{}", finding.rule),
-        name: name.unwrap_or_else(|| finding.message.clone()),
+        name: shown(&name.unwrap_or_else(|| finding.message.clone())),
         location: line.and_then(|line| in_repository(line, options)),
         outcome,
     }
@@ -165,7 +180,7 @@ fn details(finding: &Finding, line: Option<&Location>) -> String {
 /// The secrets that no finding is about.
 fn secrets(report: &Report, options: &Options) -> Vec<Case> {
     let found: BTreeSet<&str> =
-        report.findings.iter().filter_map(|one| one.item.as_ref()).map(|id| id.as_str()).collect();
+        report.findings.iter().filter_map(|one| one.item.as_ref()).map(ItemId::as_str).collect();
     let silent = report.items.iter().filter(|item| !found.contains(item.id.as_str()));
     silent.map(|item| of_item(item, options)).collect()
 }
@@ -177,7 +192,7 @@ fn of_item(item: &ItemReport, options: &Options) -> Case {
     };
     Case {
         class: "keytrail.secrets".to_owned(),
-        name: item.id.to_string(),
+        name: shown(item.id.as_str()),
         location: item.declared_at.first().and_then(|line| in_repository(line, options)),
         outcome,
     }
@@ -204,7 +219,7 @@ fn of_gap(gap: &Gap, options: &Options) -> Case {
     let text = shown(&message) + &hint;
     Case {
         class: format!("keytrail.evidence.{}", gap.reason.as_str()),
-        name: name.unwrap_or_else(|| gap.source.clone()),
+        name: shown(&name.unwrap_or_else(|| gap.source.clone())),
         location: gap.location.as_ref().and_then(|line| in_repository(line, options)),
         outcome: Outcome::Error(gap.reason.as_str().to_owned(), message, text),
     }
@@ -226,8 +241,7 @@ fn counts<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<(&'static str, S
 }
 
 fn write(xml: &mut Xml, case: &Case) {
-    let (class, name) = (shown(&case.class), shown(&case.name));
-    let attributes = [("classname", class.as_str()), ("name", name.as_str()), ("time", "0")];
+    let attributes = [("classname", case.class.as_str()), ("name", case.name.as_str()), ("time", "0")];
     let mut place = Vec::new();
     if let Some((file, line)) = &case.location {
         place = vec![("file", shown(file)), ("line", line.to_string())];

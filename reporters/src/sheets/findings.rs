@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use keytrail_rules::checks::Rule;
 use keytrail_rules::history::{Changes, FindingChange};
+use keytrail_rules::inventory::ItemId;
 use keytrail_rules::model::{Evidence, Finding};
 use keytrail_rules::report::Report;
 
@@ -40,7 +41,7 @@ fn row(report: &Report, finding: &Finding, change: &str) -> Vec<Cell> {
         rule.map(|rule| rule.facet.as_str()).into(),
         Cell::text(finding.severity.as_str()),
         Cell::text(state(finding)),
-        finding.item.as_ref().map(|item| item.as_str()).into(),
+        finding.item.as_ref().map(ItemId::as_str).into(),
         Cell::text(&finding.message),
         line(finding.location.as_ref()),
         Cell::list(finding.evidence.iter().map(evidence)),

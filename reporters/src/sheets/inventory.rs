@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keytrail_rules::correlate::Rotation;
 use keytrail_rules::inventory::ItemId;
-use keytrail_rules::model::{Finding, Role};
+use keytrail_rules::model::{Class, Environment, Finding, Key, Role};
 use keytrail_rules::report::{ExceptionReport, ExceptionState, ItemReport, Report};
 
 use super::rotations::{references, trace};
@@ -44,9 +44,9 @@ fn row(report: &Report, item: &ItemReport, findings: &[&Finding], change: Option
     let mut row = vec![
         Cell::text(item.id.as_str()),
         Cell::text(item.key.as_str()),
-        Cell::list(item.aliases.iter().map(|alias| alias.as_str())),
-        item.environment.as_ref().map(|environment| environment.as_str()).into(),
-        item.class.map(|class| class.as_str()).into(),
+        Cell::list(item.aliases.iter().map(Key::as_str)),
+        item.environment.as_ref().map(Environment::as_str).into(),
+        item.class.map(Class::as_str).into(),
         item.owner.as_ref().into(),
         item.cadence.as_ref().into(),
         Cell::text(item.status.as_str()),

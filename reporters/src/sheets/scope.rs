@@ -2,7 +2,7 @@
 
 use keytrail_rules::controls::{ControlReport, RuleEvidence};
 use keytrail_rules::correlate::TrailReport;
-use keytrail_rules::model::Gap;
+use keytrail_rules::model::{Gap, Place};
 use keytrail_rules::report::Report;
 
 use super::rotations::record;
@@ -85,7 +85,7 @@ fn row<const N: usize>(first: [Cell; 4], state: [Cell; N]) -> Vec<Cell> {
 }
 
 fn gap(gap: &Gap) -> Vec<Cell> {
-    let place = gap.place.as_ref().map(|place| place.as_str());
+    let place = gap.place.as_ref().map(Place::as_str);
     row(
         [Cell::text("gap"), Cell::text(place.unwrap_or(&gap.source)), Cell::text(gap.reason.as_str()), Cell::Empty],
         [Cell::text("not read"), Cell::text(&gap.message), gap.hint.as_ref().into(), line(gap.location.as_ref())],

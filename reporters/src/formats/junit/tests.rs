@@ -29,11 +29,7 @@ fn nothing_scanned_and_nothing_read_do_not_pass() {
     let empty = junit(&samples::empty());
     assert!(empty.contains("tests=\"1\"") && empty.contains("<skipped message=\"nothing was scanned\"/>"), "{empty}");
     let gaps = junit(&samples::gaps_only());
-    assert!(
-        gaps.contains("errors=\"2\"")
-            && gaps.contains("<error message=\"'vault"),
-        "{gaps}"
-    );
+    assert!(gaps.contains("errors=\"2\"") && gaps.contains("<error message=\"'vault"), "{gaps}");
     assert!(!gaps.contains("everything in scope"));
 }
 
