@@ -104,6 +104,51 @@ fn no_output_is_left_out_and_a_dash_is_standard_output() {
 }
 
 #[test]
+fn the_ending_of_the_file_names_the_format() {
+    let folder = tree([("secret.yaml", MANIFEST)]);
+    for (file, begin) in [
+        ("report.json", "{"),
+        ("report.CSV", "\"record\",\"secret\""),
+        ("report.md", "## Keytrail"),
+        ("report.xlsx", "PK"),
+        ("report.out", "high "),
+    ] {
+        let out = Keytrail::new(folder.path()).args(["scan", "-o", file]).run();
+        assert_eq!((out.status, out.stdout.as_str()), (Some(1), ""), "{file}: {}", out.stderr);
+        let bytes = fs::read(folder.path().join(file)).expect("a report");
+        assert!(bytes.starts_with(begin.as_bytes()), "{file}: {}", String::from_utf8_lossy(&bytes));
+    }
+    let out = Keytrail::new(folder.path()).args(["scan", "-o", "table.json", "-f", "csv"]).run();
+    assert_eq!(out.status, Some(1), "{}", out.stderr);
+    assert!(fs::read(folder.path().join("table.json")).expect("a report").starts_with(b"\"record\""));
+}
+
+#[test]
+fn the_help_lists_every_format() {
+    let folder = tree([]);
+    for option in ["-h", "--help"] {
+        let help = Keytrail::new(folder.path()).args(["scan", option]).run().stdout;
+        for format in keytrail_reporters::FORMATS {
+            assert!(help.contains(format.name), "{option} lacks {}", format.name);
+        }
+    }
+}
+
+#[test]
+fn the_summary_of_a_step_is_added_to() {
+    let folder = tree([("secret.yaml", MANIFEST), ("step.md", "Built in 3 s.\n"), ("other.md", "Built in 3 s.\n")]);
+    let step = folder.path().join("step.md");
+    let scan = |file: &Path| {
+        let format = format!("summary={}", file.display());
+        let scan = Keytrail::new(folder.path()).args(["scan", "-f", &format]).env("GITHUB_STEP_SUMMARY", &step);
+        assert_eq!(scan.run().status, Some(1));
+        fs::read_to_string(file).expect("a summary")
+    };
+    assert!(scan(&step).starts_with("Built in 3 s.\n## Keytrail\n\n**Failed.**"));
+    assert!(scan(&folder.path().join("other.md")).starts_with("## Keytrail"));
+}
+
+#[test]
 fn the_plan_stays_out_of_a_report_for_programs() {
     let folder = tree([("secret.yaml", MANIFEST)]);
     let scan = |args: &[&str]| {

@@ -2,10 +2,12 @@
 //! output, file and error.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use keytrail_reporters::FORMATS;
 
 use crate::support::{Keytrail, tree};
 
@@ -30,6 +32,7 @@ const PLANTED: &[&str] = &[
     "plantedConfigToken-1Er",
     "plantedKeyFile-2Ty",
     "plantedComposeDefault-3Ui",
+    "planted<&\"mark>'up-5Nm",
 ];
 
 fn estate() -> tempfile::TempDir {
@@ -40,7 +43,7 @@ fn estate() -> tempfile::TempDir {
     let files = [
         (
             ".env.production",
-            "A_TOKEN=plantedEnvFile-7Qx\nexport B_TOKEN=plantedExport-8Wz\nC_PASSWORD='plantedQuoted two words-9'\nA_URL=postgres://u:plantedUrl-p%40ss-3Rt@h/d\nPLAIN=plantedEnvFile-7Qx\nA_TOKEN=plantedDuplicate-7Bn\nplantedBroken-6Cv\nD_TOKEN=\"plantedMultiLine-8Mq\nmore\"\n",
+            "A_TOKEN=plantedEnvFile-7Qx\nexport B_TOKEN=plantedExport-8Wz\nC_PASSWORD='plantedQuoted two words-9'\nA_URL=postgres://u:plantedUrl-p%40ss-3Rt@h/d\nPLAIN=plantedEnvFile-7Qx\nA_TOKEN=plantedDuplicate-7Bn\nplantedBroken-6Cv\nD_TOKEN=\"plantedMultiLine-8Mq\nmore\"\nE_PASSWORD=planted<&\"mark>'up-5Nm\n",
         ),
         (
             "k8s/config.yaml",
@@ -86,6 +89,30 @@ fn encodings(value: &str) -> Vec<String> {
     ];
     all.push(value.replace(' ', "%20").replace('%', "%25"));
     all.push(value.replace("%40", "@"));
+    // Percent-encoded: what RFC 3986 reserves, and everything.
+    let percent = |plain: &dyn Fn(u8) -> bool, upper: bool| {
+        let encode = |b: u8| if upper { format!("%{b:02X}") } else { format!("%{b:02x}") };
+        value.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { encode(b) }).collect::<String>()
+    };
+    for upper in [false, true] {
+        all.push(percent(&|b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b), upper));
+        all.push(percent(&|_| false, upper));
+    }
+    // As a string of JSON, twice as well, and with every character spelt out.
+    let json = |text: &str| serde_json::to_string(text).expect("JSON").trim_matches('"').to_owned();
+    all.push(json(value));
+    all.push(json(&json(value)));
+    all.push(value.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect());
+    // As text of HTML and XML.
+    for (apostrophe, quote) in
+        [("'", "\""), ("&#39;", "&quot;"), ("&#x27;", "&#34;"), ("&apos;", "&quot;"), ("'", "&quot;")]
+    {
+        let amp = value.replace('&', "&amp;");
+        all.push(amp.replace('<', "&lt;").replace('>', "&gt;").replace('\'', apostrophe).replace('"', quote));
+        all.push(amp.replace('<', "&lt;").replace('\'', apostrophe).replace('"', quote));
+    }
+    all.push(value.chars().map(|c| format!("&#{};", u32::from(c))).collect());
+    all.push(value.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect());
     // Base64 at the three alignments, without the characters that depend on what stands around.
     for skip in 0..3 {
         let padded = format!("{}{value}", "x".repeat(skip));
@@ -97,12 +124,48 @@ fn encodings(value: &str) -> Vec<String> {
 }
 
 fn assert_clean(what: &str, bytes: &[u8]) {
+    assert_free_of(what, bytes, PLANTED);
+}
+
+fn assert_free_of<T: AsRef<str>>(what: &str, bytes: &[u8], values: &[T]) {
     let text = String::from_utf8_lossy(bytes);
-    for value in PLANTED {
-        for encoded in encodings(value) {
-            assert!(!text.contains(&encoded), "{what} holds {value} as {encoded}");
+    for value in values {
+        for encoded in encodings(value.as_ref()) {
+            assert!(!text.contains(&encoded), "{what} holds {} as {encoded}", value.as_ref());
         }
     }
+}
+
+/// The bytes of a file; those of the members of an archive, such as a workbook.
+fn unpacked(file: &Path) -> Vec<u8> {
+    let bytes = fs::read(file).expect("a file");
+    let Ok(mut archive) = zip::ZipArchive::new(std::io::Cursor::new(&bytes)) else { return bytes };
+    let mut all = Vec::new();
+    for at in 0..archive.len() {
+        archive.by_index(at).expect("a member").read_to_end(&mut all).expect("unpacked");
+        all.push(b'\n');
+    }
+    all
+}
+
+/// Runs a command with every format that there is, each into a file, and searches these files.
+fn assert_every_format_is_free_of<T: AsRef<str>>(folder: &Path, command: &[&str], values: &[T]) {
+    let out = folder.join("out");
+    fs::create_dir(&out).expect("a folder");
+    let mut args: Vec<String> = command.iter().map(|arg| (*arg).to_owned()).collect();
+    for format in FORMATS {
+        args.extend(["--format".to_owned(), format!("{0}=out/{0}", format.name)]);
+    }
+    let run = Keytrail::new(folder).args(&args).run();
+    assert_eq!(run.status, Some(1), "{}", run.stderr);
+    assert_free_of("standard output", run.stdout.as_bytes(), values);
+    assert_free_of("standard error", run.stderr.as_bytes(), values);
+    for format in FORMATS {
+        let bytes = unpacked(&out.join(format.name));
+        assert!(!bytes.is_empty(), "{}", format.name);
+        assert_free_of(format.name, &bytes, values);
+    }
+    assert_eq!(files(&out).len(), FORMATS.len(), "nothing else is left there");
 }
 
 /// Every file below a folder that was not there before, with its bytes.
@@ -158,6 +221,31 @@ fn no_output_and_no_file_holds_a_value() {
     for (path, bytes) in &written {
         assert_clean(&path.display().to_string(), bytes);
     }
+}
+
+#[test]
+fn no_format_holds_a_value() {
+    let folder = estate();
+    assert_every_format_is_free_of(folder.path(), &["scan", "--verbose"], PLANTED);
+}
+
+#[test]
+fn no_format_holds_a_leaked_value() {
+    // Put together here, so that nobody takes this file for a leak.
+    let digits = |at: u64| (0..64).map(|n| format!("{:x}", (n * n * 7 + n * at + at) % 16)).collect::<String>();
+    let (cloud, known) = (format!("dop_v1_{}", digits(3)), "plantedKnown<&>value-7Hj9");
+    let password = format!("plantedGeneric{}", &digits(5)[..12]);
+    let files = [
+        ("src/a.py", format!("client = Client('{cloud}')\nDB_PASSWORD = \"{password}\"\n")),
+        ("src/<b> &.md", format!("[x](https://user:{password}@example.com/) {known}\n")),
+        ("app.log", format!("login with {known}\n")),
+        (".env", format!("A_TOKEN={known}\n")),
+    ];
+    let folder = tree(files.iter().map(|(path, text)| (*path, text.as_str())));
+    let found = Keytrail::new(folder.path()).args(["leaks", "--env-file", ".env", "--format", "json"]).run().json();
+    assert!(found["leaks"].as_array().is_some_and(|leaks| leaks.len() >= 3), "{found:#}");
+    let values = [cloud[7..].to_owned(), known.to_owned(), password];
+    assert_every_format_is_free_of(folder.path(), &["leaks", "--env-file", ".env", "--verbose"], &values);
 }
 
 #[test]

@@ -4,6 +4,12 @@ pub enum Error {
     /// The serialiser refused.
     #[error("write the report as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The writer of CSV refused.
+    #[error("write the report as CSV: {0}")]
+    Csv(#[from] csv::Error),
+    /// The writer of workbooks refused.
+    #[error("write the report as a workbook: {0}")]
+    Xlsx(#[from] rust_xlsxwriter::XlsxError),
     /// A finding names a rule that is not in the table.
     #[error("write the report: rule {0:?} is not in the table of rules")]
     UnknownRule(String),
@@ -37,7 +43,7 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Json(_) | Self::UnknownRule(_) => None,
+            Self::Json(_) | Self::Csv(_) | Self::Xlsx(_) | Self::UnknownRule(_) => None,
             Self::BaselineNotJson { .. } | Self::BaselineNotReport { .. } => {
                 Some("write a baseline with `keytrail scan --format json --output FILE`")
             }

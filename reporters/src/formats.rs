@@ -28,7 +28,7 @@ macro_rules! table {
     };
 }
 
-table![table, json, sarif];
+table![table, json, sarif, csv, csv_findings, xlsx, junit, markdown, summary, prometheus];
 
 pub(crate) use json::document;
 pub use json::inventory as inventory_json;

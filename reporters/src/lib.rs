@@ -14,6 +14,7 @@ mod error;
 mod options;
 #[cfg(test)]
 mod samples;
+mod sheets;
 mod style;
 
 pub use baseline::baseline;

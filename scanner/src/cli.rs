@@ -103,10 +103,11 @@ pub struct SourceArgs {
 /// How a report is written, and when it fails.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Report format: table, json or sarif; FORMAT=FILE writes it to a file. May be given several times.
-    #[arg(long, short, value_name = "FORMAT[=FILE]", default_value = "table")]
+    // Its help is made from the table of formats.
+    #[allow(missing_docs, reason = "a doc comment would take the place of the help")]
+    #[arg(long, short, value_name = "FORMAT[=FILE]", help = format_help(), long_help = format_long_help())]
     pub format: Vec<String>,
-    /// Write the report to this file.
+    /// Write the report to this file; without --format, in the format that its ending names.
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Exit with status 1 from this severity on.
@@ -118,6 +119,27 @@ pub struct ReportArgs {
     /// Show everything: repeated findings unfolded.
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// The formats by name.
+fn format_help() -> String {
+    let names: Vec<&str> = keytrail_reporters::FORMATS.iter().map(|format| format.name).collect();
+    format!(
+        "Report format, or FORMAT=FILE; may be given several times [default: table] [formats: {}]",
+        names.join(", ")
+    )
+}
+
+/// The formats with what each is for.
+fn format_long_help() -> String {
+    let mut help = "Report format; FORMAT=FILE writes it to a file, whole or not at all. May be given several times.\n\n\
+                    The file that $GITHUB_STEP_SUMMARY names is appended to. Without --format, the ending of --output says \
+                    which one; else it is the table.\n\nFormats:"
+        .to_owned();
+    for format in keytrail_reporters::FORMATS {
+        help.push_str(&format!("\n- {}: {}", format.name, format.summary));
+    }
+    help
 }
 
 /// Options of `scan`.

@@ -1,8 +1,9 @@
 //! What the commands that make a report share: its formats, its baseline, its exit status.
 
+mod file;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use keytrail_reporters::{Format, Options};
@@ -52,7 +53,7 @@ impl Outputs {
                 Options { color: to_terminal, width: context.width.filter(|_| file.is_none()), ..context.clone() };
             let bytes = (format.render)(report, &options)?;
             match file {
-                Some(file) => fs::write(&file, bytes).map_err(|error| Error::Write(file, error))?,
+                Some(file) => file::write(&file, &bytes).map_err(|error| Error::Write(file, error))?,
                 None => print(&bytes)?,
             }
         }
@@ -62,7 +63,7 @@ impl Outputs {
 
 /// How a report is rendered on this machine.
 pub(super) fn options(color: bool, verbose: bool, exit_code: u8) -> Options {
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let is_terminal = std::io::stdout().is_terminal();
     let width = terminal_size::terminal_size().map(|(width, _)| width.0).filter(|_| is_terminal);
     Options { color, width, verbose, exit_code, ..Options::default() }
 }
@@ -70,13 +71,15 @@ pub(super) fn options(color: bool, verbose: bool, exit_code: u8) -> Options {
 /// The formats of `--format` and their files.
 fn outputs(args: &ReportArgs) -> Result<Vec<Output>, Error> {
     let mut outputs: Vec<Output> = Vec::new();
-    if args.output.is_some() && args.format.iter().all(|wanted| wanted.contains('=')) {
+    if args.output.is_some() && !args.format.is_empty() && args.format.iter().all(|wanted| wanted.contains('=')) {
         return Err(Error::usage(
             "--output names a file, and every format has its own",
             "leave --output out, or name a format without a file",
         ));
     }
-    for wanted in &args.format {
+    let guessed = [guess(args.output.as_deref()).name.to_owned()];
+    let wanted = if args.format.is_empty() { &guessed } else { args.format.as_slice() };
+    for wanted in wanted {
         let (name, file) = match wanted.split_once('=') {
             Some((name, file)) => (name, Some(PathBuf::from(file))),
             None => (wanted.as_str(), args.output.clone()),
@@ -95,9 +98,22 @@ fn outputs(args: &ReportArgs) -> Result<Vec<Output>, Error> {
                 "give each its file: --format table --format sarif=keytrail.sarif",
             ));
         }
+        if !format.is_text && file.is_none() && std::io::stdout().is_terminal() {
+            return Err(Error::usage(
+                format!("{} is no text, and standard output is a terminal", format.name),
+                format!("name a file: --format {}=report.{}", format.name, format.extension),
+            ));
+        }
         outputs.push((format, file));
     }
     Ok(outputs)
+}
+
+/// The first format whose files have that ending; else the table.
+fn guess(file: Option<&Path>) -> &'static Format {
+    let ending = file.and_then(Path::extension).and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let formats = keytrail_reporters::FORMATS;
+    formats.iter().copied().find(|format| format.extension.eq_ignore_ascii_case(ending)).unwrap_or(formats[0])
 }
 
 fn read_baseline(file: &Path) -> Result<BTreeSet<String>, Error> {
