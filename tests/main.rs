@@ -9,6 +9,7 @@ mod estate;
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_seeds;
+mod history;
 mod hostile;
 mod incidents;
 mod leaks;

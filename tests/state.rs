@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use crate::support::postgres::{PASSWORD, Postgres};
 
+mod history;
 mod verdicts;
 
 /// A state that nobody has used yet.

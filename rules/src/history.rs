@@ -5,6 +5,7 @@
 
 mod compare;
 mod measures;
+mod scan;
 mod trends;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Severity, Time};
 pub use compare::{Found, FoundFinding, Looked, compare};
+pub use scan::{ChangeCounts, Scan};
 pub use trends::{MAX_POINTS, Span, next_span, thin, trends};
 
 /// What is different between two scans.
@@ -84,7 +86,7 @@ pub struct Point {
     pub as_of: Time,
     /// Whether everything could be read.
     pub complete: bool,
-    /// Findings that counted, by severity.
+    /// Findings that no exception covered, by severity.
     pub findings: BTreeMap<Severity, u64>,
     /// The measures.
     pub measures: Measures,

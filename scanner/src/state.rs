@@ -34,7 +34,7 @@ use database::{Database, Limits, Stamp};
 
 pub use error::StateError;
 pub use fingerprint_key::{KEY_VARIABLE, fingerprint_key};
-pub use history::{ChangeCounts, Past, ScanRow, estate};
+pub use history::{Past, estate};
 pub use incidents::{IncidentRow, IncidentStatus, Ledger};
 pub use rotations::{SEAL_VARIABLE, ledger_key, ledger_verifier, seal_key};
 pub use searched::SearchId;

@@ -26,6 +26,11 @@ impl Measures {
             leaks: count(report.leaks.iter().filter(|leak| leak.accepted.is_none() && is_open(leak.lifecycle))),
         }
     }
+
+    /// How many of a hundred secrets with a cadence are within it, rounded down; none where none has one.
+    pub fn percent_in_cadence(&self) -> Option<u64> {
+        self.in_cadence.saturating_mul(100).checked_div(self.with_cadence)
+    }
 }
 
 fn count<T>(all: impl Iterator<Item = T>) -> u64 {

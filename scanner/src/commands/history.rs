@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use keytrail_reporters::formats::{history_table, list_json};
-use keytrail_reporters::history::Scan;
+use keytrail_reporters::formats::{history_json, history_table};
+use keytrail_rules::history::Scan;
 use keytrail_rules::model::Time;
 use keytrail_rules::report::Report;
 
-use super::{Status, print, runtime, use_color, warn};
+use super::{Status, print, runtime, use_color};
 use crate::cli::{Cli, HistoryArgs, ListFormat};
 use crate::config::Config;
 use crate::error::Error;
@@ -51,9 +51,22 @@ pub(super) fn run(cli: &Cli, args: &HistoryArgs) -> Result<Status, Error> {
     let known = scans.len();
     scans.retain(|scan| args.since.is_none_or(|since| scan.as_of >= since));
     match args.format {
-        ListFormat::Json => print(&list_json(&scans)?)?,
+        ListFormat::Json => print(&history_json(&scans)?)?,
         ListFormat::Table if scans.is_empty() => print(how_to_have_one(known, args.since).as_bytes())?,
         ListFormat::Table => print(&history_table(&scans, &super::output::options(use_color(cli.color), false, 0)))?,
     }
     Ok(Status::Clean)
+}
+
+/// What to do, where no scan is known.
+fn how_to_have_one(known: usize, since: Option<Time>) -> String {
+    match since {
+        Some(since) if known > 0 => {
+            format!("No scan was recorded since {since}; {known} were before.\n", since = since.format("%Y-%m-%d"))
+        }
+        _ => "No scan was recorded here yet.\n\
+              `keytrail scan` without --as-of records what it finds in the state: .keytrail/, or [state] url of \
+              keytrail.toml.\nRun it every night, and this command lists the scans with what they measured.\n"
+            .to_owned(),
+    }
 }

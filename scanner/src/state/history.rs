@@ -15,10 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::FutureExt;
-use keytrail_rules::history::{Changes, Found, Looked, Measures, Point, Span, compare, next_span, trends};
-use keytrail_rules::model::{Severity, Time};
+use keytrail_rules::history::{Changes, Found, Looked, Point, Scan, Span, compare, next_span, trends};
+use keytrail_rules::model::Time;
 use keytrail_rules::report::Report;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, Connection};
 
@@ -29,59 +28,11 @@ use crate::repository;
 /// The step of the schema that made the tables.
 const SCHEMA: i64 = 6;
 
-/// A scan that was recorded.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct ScanRow {
-    /// The instant that it was about.
-    pub as_of: Time,
-    /// Version of the Keytrail that scanned.
-    pub tool: String,
-    /// The parts that ran.
-    pub facets: Vec<String>,
-    /// Whether everything could be read.
-    pub complete: bool,
-    /// Findings that no exception covered, by severity.
-    pub findings: BTreeMap<Severity, u64>,
-    /// The measures.
-    pub measures: Measures,
-    /// What was different from the scan before; none for the first.
-    pub changes: Option<ChangeCounts>,
-}
-
-/// How many changes there were, by their kind. See [`Changes`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ChangeCounts {
-    /// See [`Changes::new`].
-    pub new: u64,
-    /// See [`Changes::regressed`].
-    pub regressed: u64,
-    /// See [`Changes::fixed`].
-    pub fixed: u64,
-    /// See [`Changes::unseen`].
-    pub unseen: u64,
-    /// See [`Changes::covered`].
-    pub covered: u64,
-    /// See [`Changes::uncovered`].
-    pub uncovered: u64,
-    /// See [`Changes::unchanged`].
-    pub unchanged: u64,
-}
-
-impl ChangeCounts {
-    fn of(changes: &Changes) -> Self {
-        let Changes { new, regressed, fixed, unseen, covered, uncovered, unchanged, .. } = changes;
-        let [new, regressed, fixed, unseen, covered, uncovered] =
-            [new, regressed, fixed, unseen, covered, uncovered].map(|list| list.len() as u64);
-        Self { new, regressed, fixed, unseen, covered, uncovered, unchanged: *unchanged }
-    }
-}
-
 /// What scans before an instant found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Past {
     /// The scans, the oldest first.
-    pub scans: Vec<ScanRow>,
+    pub scans: Vec<Scan>,
     /// What was there after the last of them.
     pub found: Found,
     /// Fingerprints of findings that were gone at some time.
@@ -95,13 +46,13 @@ impl Past {
     /// Without an earlier scan there is neither.
     pub fn tell(mut self, report: &mut Report) {
         report.changes = self.changes(report);
-        let facets = facets(report);
-        let points = self.scans.iter().filter(|scan| scan.facets == facets).map(ScanRow::point);
-        let mut points: Vec<Point> = points.collect();
+        let now = Scan::of(report, None);
+        let alike = self.scans.iter().filter(|scan| scan.facets == now.facets);
+        let mut points: Vec<Point> = alike.map(Scan::point).collect();
         if points.is_empty() {
             return;
         }
-        points.push(ScanRow::of(report, None).point());
+        points.push(now.point());
         for (item, span) in self.next_spans(report) {
             self.secrets.entry(item).or_default().push(span);
         }
@@ -128,33 +79,6 @@ impl Past {
         };
         ids.into_iter().filter_map(next).collect()
     }
-}
-
-impl ScanRow {
-    fn of(report: &Report, changes: Option<&Changes>) -> Self {
-        let mut findings = BTreeMap::new();
-        for finding in report.findings.iter().filter(|finding| finding.exception.is_none()) {
-            *findings.entry(finding.severity).or_default() += 1;
-        }
-        Self {
-            as_of: report.as_of,
-            tool: report.tool.version.to_owned(),
-            facets: facets(report),
-            complete: report.summary.complete,
-            findings,
-            measures: report.summary.measures,
-            changes: changes.map(ChangeCounts::of),
-        }
-    }
-
-    fn point(&self) -> Point {
-        let Self { as_of, complete, findings, measures, .. } = self;
-        Point { as_of: *as_of, complete: *complete, findings: findings.clone(), measures: *measures }
-    }
-}
-
-fn facets(report: &Report) -> Vec<String> {
-    report.facets.iter().map(|facet| facet.as_str().to_owned()).collect()
 }
 
 /// The name of what is scanned, where several estates share a database: that of the config; else, on a server, the names of
@@ -201,6 +125,14 @@ impl State {
             return Err(StateError::Locked(self.database.name()));
         }
         Ok(past)
+    }
+
+    /// Every scan of an estate, the oldest first.
+    ///
+    /// # Errors
+    /// Those of [`State::past`].
+    pub async fn scans(&self, estate: &str) -> Result<Vec<Scan>, StateError> {
+        Ok(self.past(estate, Time::MAX_UTC).await?.scans)
     }
 
     /// Records what a report found, and returns what the scans before it found. A report that is not later than the last

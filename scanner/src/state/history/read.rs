@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
-use keytrail_rules::history::{FindingChange, Found, FoundFinding, Span};
+use keytrail_rules::history::{FindingChange, Found, FoundFinding, Scan, Span};
 use keytrail_rules::model::{Severity, Time};
 use keytrail_rules::report::ItemStatus;
 use sqlx::AnyConnection;
 
-use super::{Past, ScanRow};
+use super::Past;
 use crate::state::{State, StateError};
 
 /// The columns of a scan.
@@ -60,12 +60,11 @@ impl State {
         connection: &mut AnyConnection,
         estate: &str,
         as_of: Time,
-    ) -> Result<Vec<ScanRow>, StateError> {
+    ) -> Result<Vec<Scan>, StateError> {
         const SELECT: &str = "SELECT as_of, tool, facets, complete, findings, measures, changes FROM keytrail_scans \
                               WHERE estate = $1 AND as_of < $2 ORDER BY as_of";
         let query = sqlx::query_as(SELECT).bind(estate.to_owned()).bind(as_of.timestamp_micros());
-        let rows: Vec<ScanColumns> =
-            query.fetch_all(connection).await.map_err(|error| self.database.error(&error))?;
+        let rows: Vec<ScanColumns> = query.fetch_all(connection).await.map_err(|error| self.database.error(&error))?;
         rows.into_iter().map(|columns| scan(columns).ok_or_else(|| self.damaged())).collect()
     }
 
@@ -107,8 +106,7 @@ impl State {
         const SELECT: &str = "SELECT item, began_at, status, due_at, set_at FROM keytrail_items \
                               WHERE estate = $1 AND began_at <= $2 ORDER BY item_sha256, began_at";
         let query = sqlx::query_as(SELECT).bind(estate.to_owned()).bind(last.timestamp_micros());
-        let rows: Vec<ItemColumns> =
-            query.fetch_all(connection).await.map_err(|error| self.database.error(&error))?;
+        let rows: Vec<ItemColumns> = query.fetch_all(connection).await.map_err(|error| self.database.error(&error))?;
         let mut secrets: BTreeMap<String, Vec<Span>> = BTreeMap::new();
         for (item, since, status, due_at, set_at) in rows {
             let span = span(since, status, due_at, set_at).ok_or_else(|| self.damaged())?;
@@ -118,9 +116,9 @@ impl State {
     }
 }
 
-fn scan(columns: ScanColumns) -> Option<ScanRow> {
+fn scan(columns: ScanColumns) -> Option<Scan> {
     let (as_of, tool, facets, complete, findings, measures, changes) = columns;
-    Some(ScanRow {
+    Some(Scan {
         as_of: DateTime::from_timestamp_micros(as_of)?,
         tool,
         facets: facets.split(',').filter(|facet| !facet.is_empty()).map(str::to_owned).collect(),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use keytrail_rules::checks::Rule;
-use keytrail_rules::history::{FindingChange, FoundFinding, Looked, Span};
+use keytrail_rules::history::{FindingChange, FoundFinding, Looked, Scan, Span};
 use keytrail_rules::model::Time;
 use keytrail_rules::report::Report;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::{Past, ScanRow, digest, kept};
+use super::{Past, digest, kept};
 use crate::state::{State, StateError};
 
 /// Rows of one statement, which may have 32,766 parameters in SQLite.
@@ -36,7 +36,7 @@ impl State {
         report: &Report,
         past: &Past,
     ) -> Result<(), StateError> {
-        let row = ScanRow::of(report, past.changes(report).as_ref());
+        let row = Scan::of(report, past.changes(report).as_ref());
         self.write_row(connection, estate, &row).await?;
         let open = self.read_open(connection, estate).await?;
         let stretches = stretches(open, report, past);
@@ -50,12 +50,7 @@ impl State {
         Ok(())
     }
 
-    async fn write_row(
-        &self,
-        connection: &mut AnyConnection,
-        estate: &str,
-        row: &ScanRow,
-    ) -> Result<(), StateError> {
+    async fn write_row(&self, connection: &mut AnyConnection, estate: &str, row: &Scan) -> Result<(), StateError> {
         const INSERT: &str = "INSERT INTO keytrail_scans \
             (estate, as_of, tool, facets, complete, findings, measures, changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let changes = row.changes.map(|changes| json(&changes));
@@ -74,8 +69,7 @@ impl State {
         const SELECT: &str = "SELECT fingerprint, began_at, last_seen, excepted, rule, severity, item, message \
                               FROM keytrail_findings WHERE estate = $1 AND ended_at IS NULL";
         let query = sqlx::query_as(SELECT).bind(estate.to_owned());
-        let rows: Vec<OpenColumns> =
-            query.fetch_all(connection).await.map_err(|error| self.database.error(&error))?;
+        let rows: Vec<OpenColumns> = query.fetch_all(connection).await.map_err(|error| self.database.error(&error))?;
         let stretch = |columns: OpenColumns| {
             let (fingerprint, began_at, last_seen, excepted, rule, severity, item, message) = columns;
             let severity = keytrail_rules::model::Severity::parse(&severity).ok_or_else(|| self.damaged())?;
