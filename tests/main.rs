@@ -11,6 +11,7 @@ mod formats_tables;
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_seeds;
+mod history;
 mod hostile;
 mod incidents;
 mod leaks;

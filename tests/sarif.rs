@@ -8,7 +8,7 @@ use keytrail_rules::report::Report;
 use serde_json::Value;
 
 #[path = "../reporters/src/samples.rs"]
-mod samples;
+pub(crate) mod samples;
 
 /// Turns the one rule off that fetches URLs.
 const OFFLINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/install/sarif/offline.xml");

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use crate::support::postgres::{PASSWORD, Postgres};
 
+mod history;
 mod verdicts;
 
 /// A state that nobody has used yet.
@@ -36,7 +37,7 @@ impl Fresh {
 
     async fn postgres() -> Self {
         let server = Postgres::shared();
-        let config = StateConfig { url: Some(server.new_database().await), fingerprint_key: None };
+        let config = StateConfig { url: Some(server.new_database().await), ..StateConfig::default() };
         Self { config, _server: Some(server), ..Self::sqlite() }
     }
 
@@ -250,7 +251,7 @@ const PLACES: usize = 3_000;
 #[ignore = "a helper that other tests start"]
 async fn helper_records() {
     let Some(root) = env::var_os("KEYTRAIL_TEST_ROOT") else { return };
-    let config = StateConfig { url: env::var("KEYTRAIL_TEST_URL").ok(), fingerprint_key: None };
+    let config = StateConfig { url: env::var("KEYTRAIL_TEST_URL").ok(), ..StateConfig::default() };
     let rounds: i64 = env::var("KEYTRAIL_TEST_ROUNDS").unwrap().parse().unwrap();
     let state = State::open(&config, Path::new(&root), Mode::ReadWrite).await.unwrap().expect("a state");
     say("open");
@@ -367,8 +368,8 @@ async fn a_newer_schema_is_refused() {
             .await;
         for mode in [Mode::ReadOnly, Mode::ReadWrite] {
             let refused = fresh.open(mode).await.unwrap_err();
-            assert!(matches!(refused, StateError::Newer { found: 99, known: 5, .. }), "{refused}");
-            assert!(refused.to_string().ends_with("has schema 99; this Keytrail knows schemas up to 5"), "{refused}");
+            assert!(matches!(refused, StateError::Newer { found: 99, known: 6, .. }), "{refused}");
+            assert!(refused.to_string().ends_with("has schema 99; this Keytrail knows schemas up to 6"), "{refused}");
         }
     }
 }
@@ -409,7 +410,7 @@ async fn no_error_of_postgres_shows_the_password() {
     ];
     let mut messages = String::new();
     for url in urls {
-        let config = StateConfig { url: Some(url), fingerprint_key: None };
+        let config = StateConfig { url: Some(url), ..StateConfig::default() };
         for mode in [Mode::ReadWrite, Mode::ReadOnly] {
             let error = State::open(&config, Path::new("/"), mode).await.unwrap_err();
             assert!(!format!("{error} {error:?} {}", error.hint()).contains("planted"), "{error:?}");
@@ -444,14 +445,14 @@ async fn a_sqlite_file_elsewhere_is_used() {
     let folder = fresh.root.path().join("a folder with %41 and ?");
     fs::create_dir(&folder).unwrap();
     for url in ["sqlite:a folder with %41 and ?/one.db".to_owned(), format!("sqlite://{}/two.db", folder.display())] {
-        let config = StateConfig { url: Some(url.clone()), fingerprint_key: None };
+        let config = StateConfig { url: Some(url.clone()), ..StateConfig::default() };
         let opened = State::open(&config, fresh.root.path(), Mode::ReadWrite).await;
         if url.contains('?') {
             let refused = opened.unwrap_err();
             assert!(matches!(refused, StateError::Url(_)), "{refused}");
         }
     }
-    let config = StateConfig { url: Some("sqlite:new/own.db".into()), fingerprint_key: None };
+    let config = StateConfig { url: Some("sqlite:new/own.db".into()), ..StateConfig::default() };
     let state = State::open(&config, &folder, Mode::ReadWrite).await.unwrap().expect("a state");
     state.close().await.unwrap();
     assert!(folder.join("new/own.db").exists());

@@ -1,17 +1,9 @@
 use std::collections::BTreeSet;
 
-use keytrail_rules::report::SCHEMA;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::error::Category;
 
-use crate::{Error, escape};
-
-/// The part of a report that says which version it is.
-#[derive(Deserialize)]
-struct Version {
-    schema: String,
-}
+use crate::{Error, earlier};
 
 /// The part of a report that a baseline consists of.
 #[derive(Deserialize)]
@@ -33,24 +25,9 @@ struct KnownFinding {
 /// # Errors
 /// The bytes are not JSON, not a Keytrail report, or a report of a newer version.
 pub fn baseline(bytes: &[u8]) -> Result<BTreeSet<String>, Error> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let version: Version = serde_json::from_slice(bytes).map_err(|error| unreadable(&error))?;
-    if version.schema != SCHEMA {
-        let found = escape::clip(&escape::terminal(&version.schema), 60).into_owned();
-        return Err(Error::BaselineVersion { found, known: SCHEMA });
-    }
-    let known: Known = serde_json::from_slice(bytes).map_err(|error| unreadable(&error))?;
+    let known: Known = earlier::read("the baseline", bytes)?;
     let open = known.findings.into_iter().filter(|finding| finding.exception.is_none());
     Ok(open.map(|finding| finding.fingerprint).collect())
-}
-
-/// The messages of the parser repeat what they stumble over, which may be anything: only the place is kept.
-fn unreadable(error: &serde_json::Error) -> Error {
-    let (line, column) = (error.line().max(1), error.column().max(1));
-    match error.classify() {
-        Category::Data => Error::BaselineNotReport { line, column },
-        Category::Io | Category::Syntax | Category::Eof => Error::BaselineNotJson { line, column },
-    }
 }
 
 #[cfg(test)]
@@ -86,12 +63,18 @@ mod tests {
 
     #[test]
     fn refusals_are_clear_and_repeat_nothing() {
-        insta::assert_snapshot!(refusal(b"API_KEY=hunter2"), @"read the baseline: it is not JSON from line 1, column 1 on; hint: write a baseline with `keytrail scan --format json --output FILE`");
-        insta::assert_snapshot!(refusal(b""), @"read the baseline: it is not JSON from line 1, column 1 on; hint: write a baseline with `keytrail scan --format json --output FILE`");
-        insta::assert_snapshot!(refusal(br#"{"API_KEY": "hunter2"}"#), @"read the baseline: it is JSON, but no Keytrail report (line 1, column 22); hint: write a baseline with `keytrail scan --format json --output FILE`");
-        insta::assert_snapshot!(refusal(br#"{"schema": "keytrail/report/v1", "findings": "hunter2"}"#), @"read the baseline: it is JSON, but no Keytrail report (line 1, column 54); hint: write a baseline with `keytrail scan --format json --output FILE`");
-        insta::assert_snapshot!(refusal(br#"{"schema": "keytrail/report/v2", "findings": 5}"#), @"read the baseline: its schema is `keytrail/report/v2`, and this version reads `keytrail/report/v1`; hint: update Keytrail, or write the baseline anew with `keytrail scan --format json --output FILE`");
-        insta::assert_snapshot!(refusal(b"{\"schema\": \"\\u001b[2J\\u202e\"}"), @r"read the baseline: its schema is `\u{1b}[2J\u{202e}`, and this version reads `keytrail/report/v1`; hint: update Keytrail, or write the baseline anew with `keytrail scan --format json --output FILE`");
+        insta::assert_snapshot!(refusal(b"API_KEY=hunter2"), @"read the baseline: it is not JSON from line 1, column 1 on; hint: write one with `keytrail scan --format json --output FILE`");
+        insta::assert_snapshot!(refusal(b""), @"read the baseline: it is not JSON from line 1, column 1 on; hint: write one with `keytrail scan --format json --output FILE`");
+        insta::assert_snapshot!(refusal(br#"{"API_KEY": "hunter2"}"#), @"read the baseline: it is JSON, but no Keytrail report (line 1, column 22); hint: write one with `keytrail scan --format json --output FILE`");
+        insta::assert_snapshot!(refusal(br#"{"schema": "keytrail/report/v1", "findings": "hunter2"}"#), @"read the baseline: it is JSON, but no Keytrail report (line 1, column 54); hint: write one with `keytrail scan --format json --output FILE`");
+        insta::assert_snapshot!(refusal(br#"{"schema": "keytrail/report/v2", "findings": 5}"#), @"read the baseline: its schema is `keytrail/report/v2`, and this version reads `keytrail/report/v1`; hint: update Keytrail, or write it anew with `keytrail scan --format json --output FILE`");
+        insta::assert_snapshot!(refusal(b"{\"schema\": \"\\u001b[2J\\u202e\"}"), @r"read the baseline: its schema is `\u{1b}[2J\u{202e}`, and this version reads `keytrail/report/v1`; hint: update Keytrail, or write it anew with `keytrail scan --format json --output FILE`");
+    }
+
+    #[test]
+    fn what_another_format_holds_is_said_to() {
+        let sarif = br#"{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": []}"#;
+        insta::assert_snapshot!(refusal(sarif), @"read the baseline: it is SARIF, no JSON report of Keytrail; hint: write one with `keytrail scan --format json --output FILE`");
     }
 
     proptest! {

@@ -13,26 +13,38 @@ pub enum Error {
     /// A finding names a rule that is not in the table.
     #[error("write the report: rule {0:?} is not in the table of rules")]
     UnknownRule(String),
-    /// A baseline that is no JSON. The file may be anything, so that nothing of it is repeated.
-    #[error("read the baseline: it is not JSON from line {line}, column {column} on")]
-    BaselineNotJson {
+    /// An earlier report that is no JSON. The file may be anything, so that nothing of it is repeated.
+    #[error("read {what}: it is not JSON from line {line}, column {column} on")]
+    EarlierNotJson {
+        /// Which: `the baseline`, or its name.
+        what: String,
         /// 1-based.
         line: usize,
         /// 1-based.
         column: usize,
     },
-    /// A baseline that is JSON, but no report.
-    #[error("read the baseline: it is JSON, but no Keytrail report (line {line}, column {column})")]
-    BaselineNotReport {
+    /// An earlier report that is JSON, but no report.
+    #[error("read {what}: it is JSON, but no Keytrail report (line {line}, column {column})")]
+    EarlierNotReport {
+        /// Which.
+        what: String,
         /// 1-based.
         line: usize,
         /// 1-based.
         column: usize,
     },
-    /// A baseline in another format or in a version that is not known yet.
-    #[error("read the baseline: its schema is `{found}`, and this version reads `{known}`")]
-    BaselineVersion {
-        /// What the baseline says, escaped and cut.
+    /// An earlier report in another format.
+    #[error("read {what}: it is SARIF, no JSON report of Keytrail")]
+    EarlierIsSarif {
+        /// Which.
+        what: String,
+    },
+    /// An earlier report in a version that is not known yet.
+    #[error("read {what}: its schema is `{found}`, and this version reads `{known}`")]
+    EarlierVersion {
+        /// Which.
+        what: String,
+        /// What it says, escaped and cut.
         found: String,
         /// What can be read.
         known: &'static str,
@@ -44,11 +56,11 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Json(_) | Self::Csv(_) | Self::Xlsx(_) | Self::UnknownRule(_) => None,
-            Self::BaselineNotJson { .. } | Self::BaselineNotReport { .. } => {
-                Some("write a baseline with `keytrail scan --format json --output FILE`")
+            Self::EarlierNotJson { .. } | Self::EarlierNotReport { .. } | Self::EarlierIsSarif { .. } => {
+                Some("write one with `keytrail scan --format json --output FILE`")
             }
-            Self::BaselineVersion { .. } => {
-                Some("update Keytrail, or write the baseline anew with `keytrail scan --format json --output FILE`")
+            Self::EarlierVersion { .. } => {
+                Some("update Keytrail, or write it anew with `keytrail scan --format json --output FILE`")
             }
         }
     }

@@ -30,9 +30,13 @@ macro_rules! table {
 
 table![table, json, sarif, csv, csv_findings, xlsx, junit, markdown, summary, prometheus];
 
+pub use json::diff as diff_json;
 pub(crate) use json::document;
+pub use json::history as history_json;
 pub use json::inventory as inventory_json;
 pub use json::trails as trails_json;
+pub use table::diff as diff_table;
+pub use table::history as history_table;
 pub use table::inventory as inventory_table;
 pub use table::trails as trails_table;
 

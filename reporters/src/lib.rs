@@ -9,7 +9,10 @@ pub mod escape;
 pub mod formats;
 pub mod lanes;
 
+pub mod diff;
+
 mod baseline;
+mod earlier;
 mod error;
 mod options;
 #[cfg(test)]

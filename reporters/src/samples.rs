@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use keytrail_rules::checks::{RULES, Rule};
+use keytrail_rules::checks::{Facet, RULES, Rule};
 use keytrail_rules::inventory::ItemId;
 use keytrail_rules::leaks::{LeakReport, Lifecycle};
 use keytrail_rules::model::{
@@ -104,6 +104,8 @@ pub(crate) fn empty() -> Report {
         schema: SCHEMA,
         as_of: time("2026-11-21T09:00:00Z"),
         tool: Tool { name: "keytrail", version: "0.1.0" },
+        facets: Facet::ALL.to_vec(),
+        disabled_rules: Vec::new(),
         scope: Vec::new(),
         items: Vec::new(),
         rotations: Vec::new(),

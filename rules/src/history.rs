@@ -1,10 +1,21 @@
 //! What scans found one after the other: what is different from the one before, and which way it goes.
+//!
+//! What an exception covers does not count, in either of two scans: a finding that is new and excepted is none, and one
+//! that an exception comes to cover is not fixed. Baselines change nothing here: they say what one run is to fail on.
+
+mod compare;
+mod measures;
+mod scan;
+mod trends;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Severity, Time};
+pub use compare::{Found, FoundFinding, Looked, compare};
+pub use scan::{ChangeCounts, Scan};
+pub use trends::{MAX_POINTS, Span, next_span, thin, trends};
 
 /// What is different between two scans.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -20,7 +31,11 @@ pub struct Changes {
     /// Findings of the earlier scan that are not here because this one did not look, or could not: a part that did not
     /// run, a source that could not be read.
     pub unseen: Vec<FindingChange>,
-    /// How many findings are in both.
+    /// Findings of both that an exception covers now, and did not.
+    pub covered: Vec<FindingChange>,
+    /// Findings of both that an exception covered, and does no more.
+    pub uncovered: Vec<FindingChange>,
+    /// How many findings are in both, and count in both.
     pub unchanged: u64,
     /// Secrets whose judgement is another one, or that are new or gone, by id.
     pub items: Vec<StatusChange>,
@@ -71,7 +86,7 @@ pub struct Point {
     pub as_of: Time,
     /// Whether everything could be read.
     pub complete: bool,
-    /// Findings that counted, by severity.
+    /// Findings that no exception covered, by severity.
     pub findings: BTreeMap<Severity, u64>,
     /// The measures.
     pub measures: Measures,
@@ -79,14 +94,16 @@ pub struct Point {
 
 /// What a scan measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Measures {
     /// Secrets.
     pub secrets: u64,
-    /// Secrets that are to be rotated by the calendar.
+    /// Secrets that are to be rotated by the calendar, without those that hold nothing but placeholders and references.
     pub with_cadence: u64,
-    /// Of these, the ones that are proven to be within it and did not leak.
+    /// Of these, the ones that are proven to be within it and did not leak: counted from the earliest instant at which
+    /// the value may have been set, they are due later than this scan. What an exception lets pass is not within it.
     pub in_cadence: u64,
-    /// The age of the oldest value of these, in seconds, by what is proven of it.
+    /// The age of the oldest value of those with a cadence, in seconds, by what is proven of it: it is at least as old.
     pub oldest_seconds: Option<i64>,
     /// Changes that the trails show.
     pub rotations: u64,
@@ -97,3 +114,6 @@ pub struct Measures {
     /// Values that lie open, are in use or nobody's, and are not accepted.
     pub leaks: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,11 @@ pub struct Report {
     pub as_of: Time,
     /// What made the report.
     pub tool: Tool,
+    /// The parts of the scan that ran.
+    pub facets: Vec<Facet>,
+    /// The rules that the policy switches off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disabled_rules: Vec<String>,
     /// Every source that was read.
     pub scope: Vec<ScopeEntry>,
     /// Every secret, by id.
@@ -248,6 +253,7 @@ impl Report {
                 summary.fixable += u64::from(finding.fixable);
             }
         }
+        summary.measures = Measures::of(self);
         self.summary = summary;
     }
 }
@@ -302,6 +308,8 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         schema: SCHEMA,
         as_of: snapshot.as_of,
         tool: Tool { name: "keytrail", version: env!("CARGO_PKG_VERSION") },
+        facets: facets.iter().copied().collect(),
+        disabled_rules: sorted(&policy.disabled_rules),
         scope: sorted(&snapshot.facts.scope),
         items,
         rotations: by_item_and_time(&correlation.rotations),

@@ -7,6 +7,10 @@ use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint
 use keytrail_rules::checks::Facet;
 use keytrail_rules::model::{Severity, Time};
 
+mod history;
+
+pub use history::{DiffArgs, DiffFormat, HistoryArgs};
+
 /// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
 ///
 /// Keytrail reads the inventory (.env.schema, runbooks, .env files, Kubernetes manifests, compose files, GitHub
@@ -59,6 +63,10 @@ pub enum Command {
     Trace(TraceArgs),
     /// List the trails: what each holds, what proves that, and what is missing.
     Trails(TrailsArgs),
+    /// Compare two JSON reports: what is new, fixed or back.
+    Diff(DiffArgs),
+    /// List the scans that were recorded, with what they measured.
+    History(HistoryArgs),
     /// List or explain the rules.
     Rules {
         /// What to show.

@@ -19,8 +19,10 @@ use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
 
 mod completions;
+mod diff;
 mod fix;
 mod follow;
+mod history;
 mod incidents;
 mod init;
 mod inventory;
@@ -74,6 +76,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Rotate(args) => rotate::run(cli, args),
         Command::Trace(args) => trace::run(cli, args),
         Command::Trails(args) => trails::run(cli, args),
+        Command::Diff(args) => diff::run(cli, args),
+        Command::History(args) => history::run(cli, args),
         Command::Rules { command } => rules::run(command.as_ref()),
         Command::Init(args) => init::run(args),
         Command::Completions { shell } => completions::run(*shell),
@@ -100,11 +104,23 @@ struct Collected<'a> {
 
 /// Collects the snapshot of a command, as far as the facets need it, and the config that it was collected under.
 fn collect(cli: &Cli, args: &SourceArgs, facets: &BTreeSet<Facet>) -> Result<(Snapshot, Config), Error> {
+    let (snapshot, config, _) = collect_to_record(cli, args, facets)?;
+    Ok((snapshot, config))
+}
+
+/// [`collect`], and whether what is found may be recorded as well.
+fn collect_to_record(
+    cli: &Cli,
+    args: &SourceArgs,
+    facets: &BTreeSet<Facet>,
+) -> Result<(Snapshot, Config, Mode), Error> {
     let mut collected = collect_first(cli, args, facets.contains(&Facet::Leaks))?;
     if facets.contains(&Facet::Trails) {
         collected.read_trails()?;
     }
-    Ok(collected.finish())
+    let mode = collected.mode;
+    let (snapshot, config) = collected.finish();
+    Ok((snapshot, config, mode))
 }
 
 /// Collects everything but the trails.

@@ -194,4 +194,6 @@ pub struct StateConfig {
     pub url: Option<String>,
     /// File that holds the fingerprint key; by default `.keytrail/fingerprint.key`.
     pub fingerprint_key: Option<PathBuf>,
+    /// What is scanned, where several share the database.
+    pub estate: Option<String>,
 }

@@ -19,6 +19,17 @@ pub fn prefix(folder: &Path) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
+/// What a folder is called: the name of its repository's folder, and its path in there; its own name outside of any.
+pub fn name(folder: &Path) -> String {
+    let Ok(folder) = folder.canonicalize() else {
+        return String::new();
+    };
+    let below = prefix(&folder);
+    let top = folder.ancestors().nth(Path::new(&below).components().count());
+    let top = top.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if below.is_empty() { top } else { format!("{top}/{below}") }
+}
+
 /// The repository that a GitHub workflow runs for, by the variables that every runner sets
 /// (<https://docs.github.com/actions/reference/workflows-and-actions/variables>); `None` elsewhere.
 pub fn of_workflow(variable: &dyn Fn(&str) -> Option<String>) -> Option<Repository> {
@@ -31,7 +42,7 @@ pub fn of_workflow(variable: &dyn Fn(&str) -> Option<String>) -> Option<Reposito
 
 #[cfg(test)]
 mod tests {
-    use super::{of_workflow, prefix};
+    use super::{name, of_workflow, prefix};
 
     #[test]
     fn the_prefix_ends_at_the_nearest_repository() {
@@ -40,6 +51,8 @@ mod tests {
         std::fs::create_dir_all(&deep).expect("folders");
         std::fs::create_dir(folder.path().join(".git")).expect("a repository");
         assert_eq!(prefix(&deep), "a/b/c");
+        let top = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
+        assert_eq!((name(&deep), name(folder.path())), (format!("{top}/a/b/c"), top));
         std::fs::write(folder.path().join("a/b/.git"), "gitdir: x\n").expect("a submodule");
         assert_eq!((prefix(&deep).as_str(), prefix(folder.path()).as_str()), ("c", ""));
     }

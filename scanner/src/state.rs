@@ -1,5 +1,5 @@
-//! What Keytrail keeps between scans: which values it saw where, and when, and how it judged rotations. SQLite in
-//! `.keytrail/` of the scanned folder, or Postgres by URL; the SQL is the same.
+//! What Keytrail keeps between scans: which values it saw where, and when, how it judged rotations, and what
+//! scans found. SQLite in `.keytrail/` of the scanned folder, or Postgres by URL; the SQL is the same.
 //!
 //! # Guarantees
 //! Only fingerprints are kept, never a value. A record is whole or not there at all, whatever is killed and whenever;
@@ -8,6 +8,7 @@
 mod database;
 mod error;
 mod fingerprint_key;
+mod history;
 mod incidents;
 mod private;
 mod rotations;
@@ -33,6 +34,7 @@ use database::{Database, Limits, Stamp};
 
 pub use error::StateError;
 pub use fingerprint_key::{KEY_VARIABLE, fingerprint_key};
+pub use history::{Past, estate};
 pub use incidents::{IncidentRow, IncidentStatus, Ledger};
 pub use rotations::{SEAL_VARIABLE, ledger_key, ledger_verifier, seal_key};
 pub use searched::SearchId;
@@ -268,6 +270,11 @@ fn hash(place: &Place) -> String {
         let _ = write!(digits, "{byte:02x}");
     }
     digits
+}
+
+/// Text as both databases keep it: Postgres keeps no NUL, for which its picture stands.
+fn kept(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
 }
 
 /// Postgres keeps no NUL. A place has `%` only before `23` and `25`, so `%00` is free to stand for it.

@@ -1,7 +1,9 @@
+use keytrail_rules::history::Scan;
 use keytrail_rules::report::Report;
 use serde::Serialize;
 
 use super::Format;
+use crate::diff::Diff;
 use crate::{Error, Options, escape};
 
 /// `keytrail/report/v1`: the whole report. `reporters/schemas/report-v1.schema.json` describes every field.
@@ -20,6 +22,16 @@ pub fn inventory(report: &Report) -> Result<Vec<u8>, Error> {
 /// The `trails` of a report alone.
 pub fn trails(report: &Report) -> Result<Vec<u8>, Error> {
     document(&report.trails)
+}
+
+/// What is different between two reports.
+pub fn diff(diff: &Diff) -> Result<Vec<u8>, Error> {
+    document(diff)
+}
+
+/// Scans, one after the other.
+pub fn history(scans: &[Scan]) -> Result<Vec<u8>, Error> {
+    document(&scans)
 }
 
 /// A JSON document for people and programs: indented, safe to show, with a line feed at its end.

@@ -7,8 +7,11 @@
 //! * Colour never carries meaning alone.
 //! * Without a width, each row is one line, whatever its length.
 
+mod changes;
+mod diff;
 mod findings;
 mod gaps;
+mod history;
 mod inventory;
 mod layout;
 mod secrets;
@@ -20,6 +23,9 @@ use keytrail_rules::model::Severity;
 use keytrail_rules::report::Report;
 
 use super::Format;
+pub use diff::diff;
+pub use history::history;
+
 use crate::style::{self, FINE, HEADING, NOTICE, URGENT, WARNING};
 use crate::{Error, Options, escape};
 

@@ -24,6 +24,8 @@ pub(super) fn report(mut items: Vec<ItemReport>) -> Report {
         schema: SCHEMA,
         as_of: time("2026-11-21"),
         tool: Tool { name: "keytrail", version: "0.0.0" },
+        facets: Vec::new(),
+        disabled_rules: Vec::new(),
         scope: Vec::new(),
         items,
         rotations: Vec::new(),

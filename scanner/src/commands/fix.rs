@@ -11,11 +11,12 @@ use keytrail_rules::report::Report;
 
 use super::rotate::{carry_out, resume, status};
 use super::rotation::{Asked, Proposal, finish, rows, say};
-use super::{Status, collect, runtime};
+use super::{Status, collect_to_record, runtime};
 use crate::cli::{Cli, ScanArgs, SourceArgs};
 use crate::config::Config;
 use crate::error::Error;
 use crate::rotation::{Call, harden, unfinished};
+use crate::state;
 
 /// Refuses to change what is now as if it were another time.
 pub(super) fn check(args: &ScanArgs) -> Result<(), Error> {
@@ -41,7 +42,11 @@ pub(super) fn preview(args: &ScanArgs, config: &Config, report: &Report) -> Resu
 }
 
 /// Goes on with what is under way, rotates what is due, and collects anew where anything was changed.
-pub(super) fn run(cli: &Cli, args: &ScanArgs, facets: &BTreeSet<Facet>) -> Result<(Snapshot, Config, Status), Error> {
+pub(super) fn run(
+    cli: &Cli,
+    args: &ScanArgs,
+    facets: &BTreeSet<Facet>,
+) -> Result<(Snapshot, Config, state::Mode, Status), Error> {
     harden();
     let mut worst = Status::Clean;
     let config = Config::load(&args.source.path, args.source.config.as_deref())?;
@@ -49,7 +54,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs, facets: &BTreeSet<Facet>) -> Resul
     let resumed = if runs.is_empty() { Vec::new() } else { resume(&asked(args, &config), &runs, Call::Resume)? };
     worst = worst.worse(status(&resumed));
 
-    let (snapshot, config) = collect(cli, &args.source, facets)?;
+    let (snapshot, config, mode) = collect_to_record(cli, &args.source, facets)?;
     let asked = asked(args, &config);
     runtime()?.block_on(finish(&asked, &resumed, &rows(&snapshot.facts.declarations)));
     let report = evaluate(&snapshot, &config.policy, facets);
@@ -57,15 +62,15 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs, facets: &BTreeSet<Facet>) -> Resul
     let plan = Plan::new(&report);
     if plan.groups.is_empty() {
         say("nothing is due");
-        return Ok((snapshot, config, worst));
+        return Ok((snapshot, config, mode, worst));
     }
     let proposal = Proposal::new(asked, plan, &runs)?;
     let Some(ended) = carry_out(&asked, &proposal, &rows(&snapshot.facts.declarations))? else {
-        return Ok((snapshot, config, worst));
+        return Ok((snapshot, config, mode, worst));
     };
     worst = worst.worse(status(&ended));
-    let (snapshot, config) = collect(cli, &args.source, facets)?;
-    Ok((snapshot, config, worst))
+    let (snapshot, config, mode) = collect_to_record(cli, &args.source, facets)?;
+    Ok((snapshot, config, mode, worst))
 }
 
 fn asked<'a>(args: &'a ScanArgs, config: &'a Config) -> Asked<'a> {

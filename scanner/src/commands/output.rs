@@ -117,13 +117,27 @@ fn guess(file: Option<&Path>) -> &'static Format {
 }
 
 fn read_baseline(file: &Path) -> Result<BTreeSet<String>, Error> {
+    Ok(keytrail_reporters::baseline(&read_regular(file)?)?)
+}
+
+/// The bytes of an earlier report.
+pub(super) fn read_regular(file: &Path) -> Result<Vec<u8>, Error> {
     let unreadable = |error| Error::Read(file.to_owned(), error);
-    let Some((mut open, _)) = open_regular(file).map_err(unreadable)? else {
+    let Some((open, _)) = open_regular(file).map_err(unreadable)? else {
         return Err(unreadable(std::io::Error::other("not a regular file")));
     };
+    read_report(open).map_err(unreadable)
+}
+
+/// The bytes of an earlier report, up to a limit that none reaches.
+pub(super) fn read_report(from: impl Read) -> std::io::Result<Vec<u8>> {
+    const LIMIT: u64 = 1 << 30;
     let mut bytes = Vec::new();
-    open.read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(keytrail_reporters::baseline(&bytes)?)
+    from.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(std::io::Error::other("it has more than 1 GiB, which no report has"));
+    }
+    Ok(bytes)
 }
 
 fn status(report: &Report, fail_on: FailOn) -> Status {

@@ -10,7 +10,7 @@ use keytrail_rules::model::Location;
 use keytrail_rules::report::Report;
 
 use super::output::{Outputs, options};
-use super::{Status, collect, fix, incidents, print};
+use super::{Status, collect_to_record, fix, history, incidents, print};
 use crate::cli::{Cli, ScanArgs};
 use crate::error::Error;
 use crate::repository;
@@ -23,13 +23,14 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         [] => Facet::ALL.into(),
         parts => parts.iter().map(|part| (*part).into()).collect(),
     };
-    let (snapshot, config, changed) = if args.fix && !args.dry_run {
+    let (snapshot, config, mode, changed) = if args.fix && !args.dry_run {
         fix::run(cli, args, &facets)?
     } else {
-        let (snapshot, config) = collect(cli, &fix::source(args), &facets)?;
-        (snapshot, config, Status::Clean)
+        let (snapshot, config, mode) = collect_to_record(cli, &fix::source(args), &facets)?;
+        (snapshot, config, mode, Status::Clean)
     };
     let mut report = evaluate(&snapshot, &config.policy, &facets);
+    history::tell(&mut report, &config, &args.source.path, mode)?;
     let mut status = outputs.judge(&mut report).worse(changed);
     if args.file_incidents && !incidents::run(args, &config, &report, &facets)? && status == Status::Clean {
         status = Status::Incomplete;

@@ -364,8 +364,9 @@ fn state_config(mut table: Table<'_>) -> StateConfig {
         refuse_password(url, "leave it out, and set PGPASSWORD or use ~/.pgpass");
     });
     let fingerprint_key = table.text("fingerprint_key", r#"".keytrail/fingerprint.key""#).map(path);
+    let estate = table.text("estate", r#""shop""#).map(own);
     table.finish(&[]);
-    StateConfig { url: url.map(own), fingerprint_key }
+    StateConfig { url: url.map(own), fingerprint_key, estate }
 }
 
 fn check_address(address: &Text<'_>) {

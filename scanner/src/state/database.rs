@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("verdicts", include_str!("migrations/0003_verdicts.sql")),
     ("incidents", include_str!("migrations/0004_incidents.sql")),
     ("rotations", keytrail_rotation::journal::sql::SCHEMA),
+    ("history", include_str!("migrations/0006_history.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

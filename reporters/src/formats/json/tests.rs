@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
+use keytrail_rules::checks::Facet;
 use keytrail_rules::correlate::Verdict;
 use keytrail_rules::model::{EventKind, Role};
 use keytrail_rules::report::Report;
@@ -111,6 +112,7 @@ fn the_schema_has_the_values_of_every_enum() {
         ("silence", names(samples::trails::silences())),
         ("trace", names(samples::trails::traces())),
         ("flag", names(samples::trails::flags())),
+        ("facet", names(Facet::ALL)),
         ("exceptionState", names(samples::history::exception_states())),
         ("controlStatus", names(samples::history::control_statuses())),
         ("relation", names(samples::history::relations())),

@@ -6,6 +6,7 @@ use comfy_table::{ContentArrangement, Table};
 use unicode_width::UnicodeWidthStr;
 
 use super::Page;
+use crate::{Options, style};
 
 /// Below this, lines are not made shorter: they would be unreadable anyway.
 const MIN_WIDTH: u16 = 40;
@@ -28,6 +29,22 @@ pub(super) struct Row {
 impl Page<'_> {
     /// The rows as lines, each with its line feed.
     pub(super) fn rows(&self, header: &[&str], rows: &[Row]) -> String {
+        Layout(self.options).rows(header, rows)
+    }
+
+    /// A text set in by some columns, wrapped at spaces.
+    pub(super) fn wrap(&self, indent: u16, text: &str) -> Vec<String> {
+        Layout(self.options).wrap(indent, text)
+    }
+}
+
+/// How wide lines are, and whether they are coloured.
+#[derive(Clone, Copy)]
+pub(super) struct Layout<'a>(pub(super) &'a Options);
+
+impl Layout<'_> {
+    /// The rows as lines, each with its line feed.
+    pub(super) fn rows(self, header: &[&str], rows: &[Row]) -> String {
         let table = table(header, rows);
         let width = self.width();
         if width.is_none_or(|width| table.iter().all(|line| line.width() <= usize::from(width))) {
@@ -47,7 +64,7 @@ impl Page<'_> {
     }
 
     /// A text set in by some columns, wrapped at spaces.
-    pub(super) fn wrap(&self, indent: u16, text: &str) -> Vec<String> {
+    pub(super) fn wrap(self, indent: u16, text: &str) -> Vec<String> {
         let Some(width) = self.width() else {
             return vec![format!("{}{text}", " ".repeat(usize::from(indent)))];
         };
@@ -59,12 +76,17 @@ impl Page<'_> {
         trimmed(&table)
     }
 
-    fn width(&self) -> Option<u16> {
-        self.options.width.map(|width| width.max(MIN_WIDTH))
+    /// Text in a style, if there is colour.
+    pub(super) fn paint(self, style: Style, text: &str) -> String {
+        style::paint(self.0.color, style, text)
+    }
+
+    fn width(self) -> Option<u16> {
+        self.0.width.map(|width| width.max(MIN_WIDTH))
     }
 
     /// Paints the word that a line begins with.
-    fn paint_word(&self, line: &str, row: &Row) -> String {
+    fn paint_word(self, line: &str, row: &Row) -> String {
         let painted = row.word.and_then(|(word, style)| {
             let (indent, rest) = line.split_once(word)?;
             indent.trim().is_empty().then(|| format!("{indent}{}{rest}", self.paint(style, word)))

@@ -50,6 +50,7 @@ impl Page<'_> {
         let parts = [
             (!is_leak_scan).then(|| self.total("Secrets", &secrets(), HEADING)),
             with_findings.then(|| self.total("Findings", &self.numbers_of_findings(), HEADING)),
+            self.changes().map(|text| self.total("Changes", &text, HEADING)),
             (!self.report.trails.is_empty()).then(|| self.total("Rotations", &self.numbers_of_rotations(), HEADING)),
             Some(self.total("Scope", &format!("read {}", self.read()), HEADING)),
             self.report.searched.as_ref().map(|searched| self.total("Searched", &coverage(searched), HEADING)),
