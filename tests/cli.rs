@@ -1,6 +1,7 @@
 //! The contract of the command line: exit status, streams, formats, baseline, facets.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Keytrail, tree};
