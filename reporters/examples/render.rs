@@ -1,9 +1,9 @@
 //! Renders a large report once, to measure what a format costs: `tests/bench/formats.sh` does.
 //!
-//!   cargo run --release -p keytrail-reporters --example render -- FORMAT [FINDINGS]
+//!   cargo run --release -p keytrail-reporters --example render -- FORMAT [FINDINGS] [FILE]
 //!
-//! Prints the CPU seconds and the peak memory, in MB, of the rendering alone, and the bytes. Without a format: the names of
-//! the formats.
+//! Prints the CPU seconds of the rendering alone, the peak memory in MB with the report, and the bytes, which are kept in
+//! the file. Without a format: the names of the formats.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -77,5 +77,8 @@ fn main() {
     let (before, _) = cost();
     let bytes = (format.render)(&report, &options).expect("renders");
     let (after, peak) = cost();
+    if let Some(file) = args.get(2) {
+        std::fs::write(file, &bytes).expect("written");
+    }
     println!("{:.2} {peak:.0} {}", after - before, bytes.len());
 }

@@ -111,8 +111,7 @@ pub struct SourceArgs {
 /// How a report is written, and when it fails.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    // Its help is made from the table of formats.
-    #[allow(missing_docs, reason = "a doc comment would take the place of the help")]
+    /// The formats, each with its file. The help is made from the table of formats.
     #[arg(long, short, value_name = "FORMAT[=FILE]", help = format_help(), long_help = format_long_help())]
     pub format: Vec<String>,
     /// Write the report to this file; without --format, in the format that its ending names.

@@ -5,6 +5,8 @@
 //! return. What does not fit is cut, and the first sheet says so. Equal reports give equal bytes: the time of creation
 //! is that of the report.
 
+use std::borrow::Cow;
+
 use keytrail_rules::report::Report;
 use rust_xlsxwriter::{Color, DocProperties, ExcelDateTime, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 
@@ -124,9 +126,9 @@ fn title(sheet: &Sheet, name: &str, column: usize) -> String {
 }
 
 /// The text, as far as a cell can hold it.
-fn fitting(text: &str) -> String {
+fn fitting(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_UNITS || text.encode_utf16().count() <= MAX_UNITS {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut left = MAX_UNITS - CUT.encode_utf16().count();
     let fits = |c: &char| {
@@ -134,12 +136,12 @@ fn fitting(text: &str) -> String {
         left = left.saturating_sub(c.len_utf16());
         fits
     };
-    text.chars().take_while(fits).chain(CUT.chars()).collect()
+    Cow::Owned(text.chars().take_while(fits).chain(CUT.chars()).collect())
 }
 
 /// What is missing from a sheet because Excel has no room for it.
 fn notes(sheet: &Sheet, max_rows: usize) -> Vec<String> {
-    let is_cut = |cell: &&Cell| matches!(cell, Cell::Text(text) if fitting(text) != **text);
+    let is_cut = |cell: &&Cell| matches!(cell, Cell::Text(text) if matches!(fitting(text), Cow::Owned(_)));
     let cut = sheet.rows.iter().take(max_rows).flatten().filter(is_cut).count();
     let missing = sheet.rows.len().saturating_sub(max_rows);
     let mut notes = Vec::new();

@@ -78,7 +78,7 @@ fn outputs(args: &ReportArgs) -> Result<Vec<Output>, Error> {
         ));
     }
     let guessed = [guess(args.output.as_deref()).name.to_owned()];
-    let wanted = if args.format.is_empty() { &guessed } else { args.format.as_slice() };
+    let wanted: &[String] = if args.format.is_empty() { &guessed } else { args.format.as_slice() };
     for wanted in wanted {
         let (name, file) = match wanted.split_once('=') {
             Some((name, file)) => (name, Some(PathBuf::from(file))),
