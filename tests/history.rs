@@ -191,7 +191,7 @@ fn two_reports_are_compared() {
     fs::write(folder.path().join("c.sarif"), sarif).unwrap();
     for (args, message) in [
         (["a.json", "c.sarif"], "failed to read c.sarif: it is SARIF, no JSON report of Keytrail"),
-        (["keytrail.toml", "a.json"], "failed to read keytrail.toml: it is not JSON from line 1, column"),
+        ([".env.production", "a.json"], "failed to read .env.production: it is not JSON from line 1, column"),
         (["a.json", "absent.json"], "cannot read absent.json: "),
         (["-", "-"], "both reports are standard input"),
     ] {
