@@ -86,8 +86,14 @@ fn three_scans_know_of_one_another() {
 
     // The same again adds nothing, and neither does one that comes late; what it finds is told all the same.
     scan(folder.path(), "2026-05-11", &[]);
-    let late = scan(folder.path(), "2026-03-01", &[]);
-    assert_eq!(late["changes"]["since"], "2026-01-01T00:00:00Z");
+    let late = ["scan", "--as-of", "2026-03-01", "--record", "--format", "json", "--fail-on", "never"];
+    let late = run(folder.path(), &late);
+    assert_eq!(late.json()["changes"]["since"], "2026-01-01T00:00:00Z");
+    assert!(
+        late.stderr.ends_with("not added to the history, which has one of 2026-05-11 already\n"),
+        "{}",
+        late.stderr
+    );
     assert_eq!(history(folder.path(), &[]), scans);
 
     // A scan as of an instant reads the state and leaves it alone, and says the same whenever it runs.
@@ -185,7 +191,7 @@ fn two_reports_are_compared() {
     fs::write(folder.path().join("c.sarif"), sarif).unwrap();
     for (args, message) in [
         (["a.json", "c.sarif"], "failed to read c.sarif: it is SARIF, no JSON report of Keytrail"),
-        (["keytrail.toml", "a.json"], "failed to read keytrail.toml: it is not JSON from line 1, column"),
+        ([".env.production", "a.json"], "failed to read .env.production: it is not JSON from line 1, column"),
         (["a.json", "absent.json"], "cannot read absent.json: "),
         (["-", "-"], "both reports are standard input"),
     ] {

@@ -3,7 +3,8 @@
 //!
 //! # Guarantees
 //! Only fingerprints are kept, never a value. A record is whole or not there at all, whatever is killed and whenever;
-//! records of any scans in any order, and more than once, give the same rows.
+//! records of any scans in any order, and more than once, give the same rows. Only what scans found is kept in their
+//! order: see `history`.
 
 mod database;
 mod error;

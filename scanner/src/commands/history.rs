@@ -7,7 +7,7 @@ use keytrail_rules::history::Scan;
 use keytrail_rules::model::Time;
 use keytrail_rules::report::Report;
 
-use super::{Status, print, runtime, use_color};
+use super::{Status, print, runtime, use_color, warn};
 use crate::cli::{Cli, HistoryArgs, ListFormat};
 use crate::config::Config;
 use crate::error::Error;
@@ -28,6 +28,10 @@ pub(super) fn tell(report: &mut Report, config: &Config, root: &Path, mode: Mode
         Ok::<_, crate::state::StateError>(Some(past))
     };
     if let Some(past) = runtime()?.block_on(reading)? {
+        if let Some(later) = past.later {
+            let later = later.format("%Y-%m-%d");
+            warn(&format!("this scan is not added to the history, which has one of {later} already"));
+        }
         past.tell(report);
     }
     Ok(())

@@ -11,6 +11,7 @@
 mod read;
 mod write;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -39,6 +40,8 @@ pub struct Past {
     pub gone: BTreeSet<String>,
     /// What was known of each secret, the oldest first, by id.
     pub secrets: BTreeMap<String, Vec<Span>>,
+    /// The newest scan of all, for one that was not recorded because it is older.
+    pub later: Option<Time>,
 }
 
 impl Past {
@@ -154,9 +157,13 @@ impl State {
             };
             let mut transaction = begin.map_err(failed)?;
             self.lock_scans(&mut transaction).await?;
-            let past = self.read_past(&mut transaction, estate, report.as_of).await?;
-            if !self.has_later(&mut transaction, estate, report.as_of).await? {
-                self.write_scan(&mut transaction, estate, report, &past).await?;
+            let mut past = self.read_past(&mut transaction, estate, report.as_of).await?;
+            let newest = self.newest(&mut transaction, estate).await?;
+            // What is kept is kept to the microsecond.
+            match newest.map(|newest| newest.timestamp_micros().cmp(&report.as_of.timestamp_micros())) {
+                Some(Ordering::Greater) => past.later = newest,
+                Some(Ordering::Equal) => {}
+                Some(Ordering::Less) | None => self.write_scan(&mut transaction, estate, report, &past).await?,
             }
             transaction.commit().await.map_err(failed)?;
             Ok(past)

@@ -266,7 +266,7 @@ async fn a_full_disk_loses_nothing_that_was_recorded() {
     let root = root();
     let state = writable(root.path()).await;
     state.record("key", Time::default(), &seen(10)).await.unwrap();
-    state.connection.lock().await.execute("PRAGMA max_page_count = 30").await.unwrap();
+    state.connection.lock().await.execute("PRAGMA max_page_count = 40").await.unwrap();
     let refused = state.record("key", Time::default(), &seen(5_000)).await.unwrap_err();
     assert!(matches!(refused, StateError::Full(_)), "{refused}");
     assert_eq!(state.sightings("key").await.unwrap().len(), 10);
@@ -306,6 +306,7 @@ async fn a_reader_of_an_older_schema_finds_no_verdicts() {
     assert_eq!(reader.verdicts(Time::default()).await.unwrap(), BTreeMap::new());
     assert_eq!(reader.unfinished_rotations().await.unwrap(), []);
     assert_eq!(reader.rotation_ledger().await.unwrap().rows, []);
+    assert_eq!(reader.past("", Time::MAX_UTC).await.unwrap(), Past::default());
     assert_eq!(reader.sightings("key").await.unwrap().len(), 1);
     reader.close().await.unwrap();
     let state = writable(root.path()).await;

@@ -19,18 +19,17 @@ type FindingColumns = (String, i64, String, String, Option<String>, String);
 type ItemColumns = (String, i64, Option<String>, Option<i64>, Option<i64>);
 
 impl State {
-    /// Whether an estate has a scan of an instant, or a later one.
-    pub(super) async fn has_later(
+    /// The newest scan of an estate.
+    pub(super) async fn newest(
         &self,
         connection: &mut AnyConnection,
         estate: &str,
-        as_of: Time,
-    ) -> Result<bool, StateError> {
-        const SELECT: &str = "SELECT as_of FROM keytrail_scans WHERE estate = $1 AND as_of >= $2 LIMIT 1";
-        let query = sqlx::query_as(SELECT).bind(estate.to_owned()).bind(as_of.timestamp_micros());
-        let later: Option<(i64,)> =
+    ) -> Result<Option<Time>, StateError> {
+        const SELECT: &str = "SELECT as_of FROM keytrail_scans WHERE estate = $1 ORDER BY as_of DESC LIMIT 1";
+        let query = sqlx::query_as(SELECT).bind(estate.to_owned());
+        let newest: Option<(i64,)> =
             query.fetch_optional(connection).await.map_err(|error| self.database.error(&error))?;
-        Ok(later.is_some())
+        newest.map(|(micros,)| DateTime::from_timestamp_micros(micros).ok_or_else(|| self.damaged())).transpose()
     }
 
     /// What the scans before an instant found.
@@ -52,7 +51,7 @@ impl State {
             Some((id.clone(), status.as_str().to_owned()))
         };
         let items = secrets.iter().filter_map(status).collect();
-        Ok(Past { scans, found: Found { as_of: last, findings, items }, gone, secrets })
+        Ok(Past { scans, found: Found { as_of: last, findings, items }, gone, secrets, later: None })
     }
 
     async fn read_scans(

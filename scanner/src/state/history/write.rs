@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use keytrail_rules::checks::Rule;
-use keytrail_rules::history::{FindingChange, FoundFinding, Looked, Scan, Span};
+use keytrail_rules::history::{FindingChange, Found, FoundFinding, Looked, Scan, Span};
 use keytrail_rules::model::Time;
 use keytrail_rules::report::Report;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -134,15 +134,14 @@ fn stretches(mut open: BTreeMap<String, Stretch>, report: &Report, past: &Past) 
         Some(scan.as_of.timestamp_micros())
     };
     let mut changed = Vec::new();
-    for finding in &report.findings {
-        let mut found = FoundFinding::of(finding);
+    for (fingerprint, mut found) in Found::of(report).findings {
         found.finding.message = kept(&found.finding.message);
         found.finding.item = found.finding.item.as_deref().map(kept);
         let begun = Stretch { began_at: now, last_seen: None, ended_at: None, found };
-        match open.remove(&finding.fingerprint) {
+        match open.remove(&fingerprint) {
             None => changed.push(begun),
             Some(known) if known.found.excepted != begun.found.excepted => {
-                let last_seen = known.last_seen.or_else(|| last_looked(finding.rule));
+                let last_seen = known.last_seen.or_else(|| last_looked(&known.found.finding.rule));
                 changed.push(Stretch { last_seen, ended_at: Some(now), ..known });
                 changed.push(begun);
             }
