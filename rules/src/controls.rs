@@ -4,6 +4,7 @@
 //! `controls.toml` has the mapping of rules to controls, with a reason for each. It is read when the program is built.
 
 mod assess;
+mod filter;
 mod need;
 #[cfg(test)]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "the build uses it")]
@@ -11,6 +12,7 @@ mod spec;
 mod table;
 
 pub(crate) use assess::{assess, recount};
+pub use filter::bears_on;
 pub use need::Need;
 use serde::Serialize;
 pub use table::{Control, FRAMEWORKS, Framework, Mapping, VERSION, need_of, none_of, of_rule};

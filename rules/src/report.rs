@@ -215,6 +215,16 @@ pub struct Summary {
     pub complete: bool,
     /// What auditors ask for first.
     pub measures: Measures,
+    /// The frameworks that the report is about, by id, where it is about some only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frameworks: Vec<String>,
+    /// Findings that count and that are left out: no control of these frameworks has to do with them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Report {

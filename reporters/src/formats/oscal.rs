@@ -78,7 +78,7 @@ fn result<'a>(scene: &'a Scene<'_>, identity: &str) -> Outcome<'a> {
         uuid: id("result", identity),
         title,
         description: format!(
-            "{} secrets, {} findings that count, {} gaps. A control that is not named in a finding is not thereby met: \
+            "Secrets: {}. Findings that count: {}. Gaps: {}. A control that is not named in a finding is not thereby met: \
              the observations say what was assessed.",
             report.items.len(),
             report.counting().count(),

@@ -174,6 +174,24 @@ fn a_control_that_is_only_supported_is_never_assessed() {
 }
 
 #[test]
+fn a_report_on_a_framework_counts_what_it_leaves_out() {
+    let mut facts = a_secret(None);
+    facts.declarations[0].class = Some(Class::RotationRequired);
+    let all = report(facts, &Policy::default(), &Facet::ALL);
+    assert!(all.findings.iter().any(|finding| finding.rule == "no-cadence"));
+    let cis = all.only(&[Framework::find("cis").expect("CIS")]);
+    assert!(cis.findings.iter().any(|finding| finding.rule == "no-owner"));
+    assert!(!cis.findings.iter().any(|finding| finding.rule == "no-cadence"));
+    assert_eq!(cis.findings.len() as u64 + cis.summary.left_out, all.findings.len() as u64);
+    assert_eq!(cis.summary.frameworks, ["cis-controls-8.1"]);
+    assert_eq!(cis.summary.findings.values().sum::<u64>(), cis.findings.len() as u64);
+    let of_cis = |id: &String| id.starts_with("cis-controls-8.1:");
+    assert!(cis.findings.iter().all(|finding| !finding.controls.is_empty() && finding.controls.iter().all(of_cis)));
+    assert!(cis.controls.iter().all(|control| control.framework == "cis-controls-8.1"));
+    assert!((cis.items, cis.gaps) == (all.items, all.gaps));
+}
+
+#[test]
 fn what_the_baseline_knows_is_a_finding_that_does_not_count() {
     let mut report = report(a_secret(None), &Policy::default(), &Facet::ALL);
     let known = report.findings.iter().map(|finding| finding.fingerprint.clone()).collect();

@@ -38,7 +38,7 @@ pub(super) fn scan(scene: &Scene<'_>) -> Value {
         () => PASS,
     };
     let message = format!(
-        "{} secrets, {} findings that count, {} gaps.",
+        "Secrets: {}. Findings that count: {}. Gaps: {}.",
         report.items.len(),
         report.counting().count(),
         report.gaps.len()

@@ -68,7 +68,7 @@ fn finding(scene: &Scene<'_>, seen: &Seen<'_>, risks: &Risks, control: &Control,
     let (reason, remarks) = match counting {
         0 if found.iter().all(|at| is_let_pass(&all[*at])) => ("other", "Exceptions cover all of it.".to_owned()),
         0 => ("other", "Exceptions or the baseline cover all of it.".to_owned()),
-        counting => ("fail", format!("{counting} findings count.")),
+        counting => ("fail", format!("Findings that count: {counting}.")),
     };
     let mut rules: Vec<&str> = found.iter().map(|at| all[*at].rule).collect();
     rules.sort_unstable();
@@ -79,7 +79,7 @@ fn finding(scene: &Scene<'_>, seen: &Seen<'_>, risks: &Risks, control: &Control,
     Finding {
         uuid: id("finding", control.id),
         title: format!("{}: {}", control.id, control.title),
-        description: format!("Found by the rules {}.", rules.join(", ")),
+        description: format!("What these rules found: {}.", rules.join(", ")),
         target: Target {
             kind: "statement-id",
             target_id: statement(control.id),

@@ -37,7 +37,7 @@ fn risk(scene: &Scene<'_>, seen: &Seen<'_>, rule: &'static str, found: &[usize])
         uuid: id("risk", rule),
         title: rule.to_owned(),
         description: markup(summary),
-        statement: format!("{} findings of the rule {rule}.", found.len()),
+        statement: format!("Findings of the rule {rule}: {}.", found.len()),
         status: if is_covered { "deviation-approved" } else { "open" },
         risk_log: (!entries.is_empty()).then_some(RiskLog { entries }),
         related_observations: observations.collect(),
