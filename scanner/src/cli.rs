@@ -106,7 +106,7 @@ pub struct SourceArgs {
 /// How a report is written, and when it fails.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Report format: table, json, sarif, oscal, ocsf, asff or vanta; FORMAT=FILE writes it to a file. May be given several times.
+    /// Report format: table, json or sarif; FORMAT=FILE writes it to a file. May be given several times.
     #[arg(long, short, value_name = "FORMAT[=FILE]", default_value = "table")]
     pub format: Vec<String>,
     /// Write the report to this file.
