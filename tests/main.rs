@@ -7,6 +7,7 @@ mod action;
 mod checks;
 mod cli;
 mod estate;
+mod formats_controls;
 mod formats_tables;
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;

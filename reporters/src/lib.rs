@@ -23,4 +23,4 @@ mod style;
 pub use baseline::baseline;
 pub use error::Error;
 pub use formats::{FORMATS, Format};
-pub use options::{Options, Repository, Signed};
+pub use options::{AwsAccount, Options, Repository, Signed};

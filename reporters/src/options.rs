@@ -21,6 +21,47 @@ pub struct Options {
     pub repository: Option<Repository>,
     /// Who signs the export that the report is a part of.
     pub signed: Option<Signed>,
+    /// Whose findings they are, for AWS Security Hub.
+    pub aws: Option<AwsAccount>,
+}
+
+/// An account of AWS in a region. The default is no account of anybody: Security Hub refuses it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AwsAccount {
+    /// Twelve digits.
+    pub id: String,
+    /// `eu-central-1`.
+    pub region: String,
+}
+
+impl Default for AwsAccount {
+    fn default() -> Self {
+        Self { id: "000000000000".to_owned(), region: "us-east-1".to_owned() }
+    }
+}
+
+impl AwsAccount {
+    /// An account in a region, where both are spelt as AWS spells them.
+    pub fn new(id: &str, region: &str) -> Option<Self> {
+        let mut parts = region.split('-');
+        let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let has_number = parts.next_back().is_some_and(is_number);
+        let is_region = has_number && parts.clone().count() >= 2 && parts.all(is_word) && region.len() <= 32;
+        (id.len() == 12 && is_number(id) && is_region).then(|| Self { id: id.to_owned(), region: region.to_owned() })
+    }
+
+    /// The partition of the region: `aws`, `aws-cn`, …
+    pub(crate) fn partition(&self) -> &'static str {
+        let of = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("us-isob-", "aws-iso-b"),
+            ("us-iso-", "aws-iso"),
+            ("eusc-", "aws-eusc"),
+        ];
+        of.into_iter().find(|(start, _)| self.region.starts_with(start)).map_or("aws", |(_, partition)| partition)
+    }
 }
 
 /// What a page that people read says on the signature under it.
@@ -46,6 +87,7 @@ impl Default for Options {
             exit_code: 0,
             repository: None,
             signed: None,
+            aws: None,
         }
     }
 }
@@ -95,7 +137,7 @@ impl Repository {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Repository;
+    use super::{AwsAccount, Repository};
 
     #[test]
     fn a_remote_is_kept_without_its_credentials() {
@@ -116,6 +158,27 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(uri(remote).as_deref(), expected, "{remote}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_twelve_digits_in_a_region() {
+        let partition = |id, region| AwsAccount::new(id, region).map(|account| account.partition());
+        for (region, expected) in [
+            ("eu-central-1", Some("aws")),
+            ("us-gov-west-1", Some("aws-us-gov")),
+            ("cn-north-1", Some("aws-cn")),
+            ("us-isob-east-1", Some("aws-iso-b")),
+            ("eu-central", None),
+            ("eu-1", None),
+            ("EU-central-1", None),
+            ("eu--1", None),
+            ("", None),
+        ] {
+            assert_eq!(partition("123456789012", region), expected, "{region}");
+        }
+        for id in ["", "12345678901", "1234567890123", "12345678901a", "١٢٣٤٥٦"] {
+            assert_eq!(partition(id, "eu-central-1"), None, "{id}");
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::age::Age;
 use crate::checks::{Context, Facet, RULES, Rule};
-use crate::controls::ControlReport;
+use crate::controls::{self, ControlReport};
 use crate::correlate::{Correlation, Reading, Rotation, TrailReport};
 use crate::history::{Changes, Measures, Trends};
 use crate::inventory::{Inventory, Item, ItemId};
@@ -220,6 +220,16 @@ pub struct Summary {
     pub complete: bool,
     /// What auditors ask for first.
     pub measures: Measures,
+    /// The frameworks that the report is about, by id, where it is about some only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frameworks: Vec<String>,
+    /// Findings that count and that are left out: no control of these frameworks has to do with them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Report {
@@ -255,8 +265,10 @@ impl Report {
         }
         summary.measures = Measures::of(self);
         self.summary = summary;
+        controls::recount(self);
     }
 }
+
 /// Judges a snapshot under a policy, with the rules of some facets.
 pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) -> Report {
     let inventory = Inventory::new(snapshot, policy);
@@ -286,6 +298,9 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         }
     }
     findings.extend(late);
+    for finding in &mut findings {
+        finding.controls = controls::of_rule(finding.rule).iter().map(controls::Mapping::id).collect();
+    }
     sort(&mut findings);
 
     let exempt: BTreeSet<&ItemId> = findings
@@ -328,6 +343,7 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
             ..Summary::default()
         },
     };
+    report.controls = controls::assess(&report, |id| RULES.iter().filter(runs).any(|rule| rule.id == id));
     report.summarise();
     report
 }

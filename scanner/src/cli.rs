@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use keytrail_rules::checks::Facet;
+use keytrail_rules::controls::Framework;
 use keytrail_rules::model::{Severity, Time};
 
 mod history;
 
 pub use history::{DiffArgs, DiffFormat, HistoryArgs};
+mod narrow;
+
+pub use narrow::NarrowArgs;
 
 /// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
 ///
@@ -126,6 +130,9 @@ pub struct ReportArgs {
     /// Show everything: repeated findings unfolded.
     #[arg(long, short)]
     pub verbose: bool,
+    /// On what.
+    #[command(flatten)]
+    pub narrow: NarrowArgs,
 }
 
 /// The formats by name.
@@ -385,6 +392,12 @@ pub enum RulesCommand {
     List,
     /// List every detector of leaked secrets with its severity.
     Detectors,
+    /// List the controls of frameworks, with the rules that give evidence for each and why.
+    Controls {
+        /// Only this framework: soc2, pci, iso27001, nist-800-53, csf, cis, cis-aws or hipaa. May be given several times.
+        #[arg(long, value_name = "NAME", value_parser = narrow::parse_framework)]
+        framework: Vec<&'static Framework>,
+    },
     /// Say what a rule or a detector looks for, why it matters and how to fix it.
     Explain {
         /// The rule or detector: overdue-rotation, KT2004, github-personal-access-token; with --on, `all` as well.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use keytrail_reporters::{Format, Options};
+use keytrail_reporters::{AwsAccount, Format, Options};
+use keytrail_rules::controls::{Framework, bears_on};
 use keytrail_rules::report::Report;
 
 use super::{Status, print, use_color};
@@ -23,13 +24,17 @@ pub(super) struct Outputs {
     baseline: Option<BTreeSet<String>>,
     fail_on: FailOn,
     color: Color,
+    frameworks: Vec<&'static Framework>,
+    aws: Option<AwsAccount>,
 }
 
 impl Outputs {
     /// Reads the options.
     pub(super) fn new(args: &ReportArgs, color: Color) -> Result<Self, Error> {
         let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
-        Ok(Self { outputs: outputs(args)?, baseline, fail_on: args.fail_on, color })
+        let outputs = outputs(args)?;
+        let (frameworks, aws) = (args.narrow.framework.clone(), account(args, &outputs)?);
+        Ok(Self { outputs, baseline, fail_on: args.fail_on, color, frameworks, aws })
     }
 
     /// Whether a program reads the report from standard output.
@@ -42,11 +47,14 @@ impl Outputs {
         if let Some(known) = &self.baseline {
             report.apply_baseline(known);
         }
-        status(report, self.fail_on)
+        status(report, self.fail_on, &self.frameworks)
     }
 
     /// Writes the report in every format.
     pub(super) fn write(self, report: &Report, context: &Options) -> Result<(), Error> {
+        let narrowed = (!self.frameworks.is_empty()).then(|| report.only(&self.frameworks));
+        let report = narrowed.as_ref().unwrap_or(report);
+        let context = &Options { aws: self.aws, ..context.clone() };
         for (format, file) in self.outputs {
             let to_terminal = file.is_none() && use_color(self.color);
             let options =
@@ -116,6 +124,16 @@ fn guess(file: Option<&Path>) -> &'static Format {
     formats.iter().copied().find(|format| format.extension.eq_ignore_ascii_case(ending)).unwrap_or(formats[0])
 }
 
+/// The account of AWS that a format asks for.
+fn account(args: &ReportArgs, outputs: &[Output]) -> Result<Option<AwsAccount>, Error> {
+    let hint = "name it: --aws-account 123456789012 --aws-region eu-central-1";
+    let account = args.narrow.aws().map_err(|wrong| Error::usage(wrong, hint))?;
+    if account.is_none() && outputs.iter().any(|(format, _)| format.name == "asff") {
+        return Err(Error::usage("findings of Security Hub belong to an AWS account, and none is named", hint));
+    }
+    Ok(account)
+}
+
 fn read_baseline(file: &Path) -> Result<BTreeSet<String>, Error> {
     Ok(keytrail_reporters::baseline(&read_regular(file)?)?)
 }
@@ -140,9 +158,10 @@ pub(super) fn read_report(from: impl Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn status(report: &Report, fail_on: FailOn) -> Status {
+/// Findings that have to do with none of the frameworks do not fail a scan; what could not be read does, whatever it is.
+fn status(report: &Report, fail_on: FailOn, frameworks: &[&Framework]) -> Status {
     let fails = |severity| fail_on.0.is_some_and(|limit| severity >= limit);
-    if report.counting().any(|finding| fails(finding.severity)) {
+    if report.counting().any(|finding| fails(finding.severity) && bears_on(finding.rule, frameworks)) {
         Status::Findings
     } else if !report.summary.complete {
         Status::Incomplete

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use keytrail_rules::checks::{RULES, Rule};
+use keytrail_rules::controls::{FRAMEWORKS, Framework, Mapping, VERSION, none_of, of_rule};
 use keytrail_rules::detectors::{Detectors, Matcher, Verdict};
 use zeroize::Zeroizing;
 
@@ -16,6 +17,7 @@ pub(super) fn run(command: Option<&RulesCommand>) -> Result<Status, Error> {
     let text = match command {
         None | Some(RulesCommand::List) => list(),
         Some(RulesCommand::Detectors) => detectors(),
+        Some(RulesCommand::Controls { framework }) => controls(framework),
         Some(RulesCommand::Explain { rule, on: Some(file) }) => judge(rule, file)?,
         Some(RulesCommand::Explain { rule, on: None }) => match Rule::find(rule) {
             Some(rule) => explain(rule),
@@ -47,7 +49,40 @@ fn detectors() -> String {
 }
 
 fn explain(rule: &Rule) -> String {
-    format!("{} ({}, {}, {})\n\n{}", rule.id, rule.code, rule.facet.as_str(), rule.severity.as_str(), rule.markdown())
+    let (facet, severity) = (rule.facet.as_str(), rule.severity.as_str());
+    let mut text = format!("{} ({}, {facet}, {severity})\n\n{}\n# Controls\n", rule.id, rule.code, rule.markdown());
+    // Writing to a string cannot fail.
+    if let Some(reason) = none_of(rule.id) {
+        let _ = writeln!(text, "None: {reason}.");
+    }
+    for mapping in of_rule(rule.id) {
+        let (framework, control) = (mapping.framework, mapping.control);
+        let name = format!("{} {}", framework.name, control.id);
+        let _ = writeln!(text, "{name:<40} {:<10} {}", mapping.relation.as_str(), control.title);
+    }
+    text
+}
+
+/// The controls of some frameworks, or of all, with their rules.
+fn controls(frameworks: &[&Framework]) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    for framework in FRAMEWORKS.iter().filter(|one| frameworks.is_empty() || frameworks.contains(one)) {
+        let _ = writeln!(text, "{}, {} ({})", framework.name, framework.version, framework.short);
+        for control in framework.controls {
+            let _ = writeln!(text, "  {:<20} {}", control.id, control.title);
+            let is_it = |one: &&Mapping| one.framework == *framework && one.control == control;
+            for rule in RULES {
+                for mapping in of_rule(rule.id).iter().filter(is_it) {
+                    let relation = mapping.relation.as_str();
+                    let _ = writeln!(text, "    {:<26} {relation:<10} {}", rule.id, mapping.rationale);
+                }
+            }
+        }
+    }
+    let _ =
+        writeln!(text, "Mapping {VERSION}. Evidence is not compliance: whether a control is met, an assessor says.");
+    text
 }
 
 /// What a detector finds, how it tells it, and what to do about it.

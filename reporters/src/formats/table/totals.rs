@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anstyle::Style;
+use keytrail_rules::controls::ControlStatus;
 use keytrail_rules::model::{Searched, Severity};
 
 use super::layout::lines;
@@ -24,6 +25,8 @@ impl Page<'_> {
             "Nothing was scanned: there is no file and no store that Keytrail reads."
         } else if summary.excepted + summary.baselined > 0 {
             "No findings that count."
+        } else if summary.left_out > 0 {
+            "No findings on these frameworks."
         } else {
             "No findings."
         };
@@ -51,6 +54,7 @@ impl Page<'_> {
             (!is_leak_scan).then(|| self.total("Secrets", &secrets(), HEADING)),
             with_findings.then(|| self.total("Findings", &self.numbers_of_findings(), HEADING)),
             self.changes().map(|text| self.total("Changes", &text, HEADING)),
+            (!summary.frameworks.is_empty()).then(|| self.total("Controls", &self.numbers_of_controls(), HEADING)),
             (!self.report.trails.is_empty()).then(|| self.total("Rotations", &self.numbers_of_rotations(), HEADING)),
             Some(self.total("Scope", &format!("read {}", self.read()), HEADING)),
             self.report.searched.as_ref().map(|searched| self.total("Searched", &coverage(searched), HEADING)),
@@ -87,6 +91,23 @@ impl Page<'_> {
             parts.push(format!("{} to rotate (--fix --dry-run plans it)", summary.fixable));
         }
         parts.join("; ")
+    }
+
+    /// `pci-dss-4.0.1: 3 with findings, 1 with evidence, 18 not assessed; 12 other findings left out`.
+    fn numbers_of_controls(&self) -> String {
+        let summary = &self.report.summary;
+        let count_of = |wanted: ControlStatus| self.report.controls.iter().filter(|one| one.status == wanted).count();
+        let mut text = format!(
+            "{}: {} with findings, {} with evidence, {} not assessed",
+            summary.frameworks.join(", "),
+            count_of(ControlStatus::Findings),
+            count_of(ControlStatus::Evidence),
+            count_of(ControlStatus::NotAssessed)
+        );
+        if summary.left_out > 0 {
+            text += &format!("; {} left out", count(summary.left_out, "other finding"));
+        }
+        cell(&text)
     }
 
     /// `15 sources (6 runbook, 4 kubernetes-manifest, 4 env-file, 1 vault)`.
