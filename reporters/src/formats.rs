@@ -28,7 +28,7 @@ macro_rules! table {
     };
 }
 
-table![table, json, sarif];
+table![table, json, sarif, html];
 
 pub(crate) use json::document;
 pub use json::inventory as inventory_json;
