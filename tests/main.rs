@@ -10,6 +10,7 @@ mod estate;
 mod fuzz;
 mod fuzz_seeds;
 mod hostile;
+mod html;
 mod incidents;
 mod leaks;
 mod planted;

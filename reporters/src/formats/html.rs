@@ -33,8 +33,13 @@ use crate::{Error, Options};
 use timeline::Timeline;
 
 /// One page for people, without any other file.
-pub(super) static FORMAT: Format =
-    Format { name: "html", summary: "one page for people, with all that it needs", extension: "html", is_text: true, render };
+pub(super) static FORMAT: Format = Format {
+    name: "html",
+    summary: "one page for people, with all that it needs",
+    extension: "html",
+    is_text: true,
+    render,
+};
 
 const STYLE: &str = include_str!("html/report.css");
 const SCRIPT: &str = include_str!("html/report.js");

@@ -25,8 +25,8 @@ use crate::{Error, Options, escape};
 
 pub(super) use findings::shared_next;
 pub(super) use secrets::age_in_words;
-pub(super) use trails::rank as rank_of_verdict;
 pub(super) use totals::coverage as search_in_words;
+pub(super) use trails::rank as rank_of_verdict;
 
 /// For a person at a terminal.
 pub(super) static FORMAT: Format =

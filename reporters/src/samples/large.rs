@@ -12,12 +12,25 @@ use super::{everything, item};
 
 const SERVICES: [&str; 24] = [
     "AUTH", "BILLING", "CART", "CATALOG", "CRM", "EMAIL", "EXPORT", "FRAUD", "GATEWAY", "INVOICE", "LEDGER", "LOYALTY",
-    "MOBILE", "NOTIFY", "ORDERS", "PAYMENTS", "PRICING", "REPORTS", "SEARCH", "SHIPPING", "STOCK", "TAX", "USERS", "WEB",
+    "MOBILE", "NOTIFY", "ORDERS", "PAYMENTS", "PRICING", "REPORTS", "SEARCH", "SHIPPING", "STOCK", "TAX", "USERS",
+    "WEB",
 ];
-const KINDS: [&str; 6] = ["DB_PASSWORD", "API_KEY", "SIGNING_KEY", "WEBHOOK_SECRET", "OAUTH_CLIENT_SECRET", "QUEUE_PASSWORD"];
+const KINDS: [&str; 6] =
+    ["DB_PASSWORD", "API_KEY", "SIGNING_KEY", "WEBHOOK_SECRET", "OAUTH_CLIENT_SECRET", "QUEUE_PASSWORD"];
 const ENVIRONMENTS: [&str; 3] = ["production", "staging", "development"];
 const TEAMS: [&str; 12] = [
-    "platform", "payments", "growth", "data", "identity", "mobile", "search", "logistics", "finance", "security", "web", "sre",
+    "platform",
+    "payments",
+    "growth",
+    "data",
+    "identity",
+    "mobile",
+    "search",
+    "logistics",
+    "finance",
+    "security",
+    "web",
+    "sre",
 ];
 const CADENCES: [i64; 4] = [30, 90, 180, 365];
 
@@ -118,7 +131,8 @@ fn finding(item: &ItemReport, as_of: Time) -> Option<Finding> {
     };
     let id = item.id.as_str();
     let age = item.age.as_ref().and_then(|age| age.not_after).map_or(0, |set| (as_of - set).num_days());
-    let message = format!("Secret '{id}' is {age} days old, and is to be changed {}.", item.cadence.as_deref().unwrap_or("now"));
+    let message =
+        format!("Secret '{id}' is {age} days old, and is to be changed {}.", item.cadence.as_deref().unwrap_or("now"));
     let place = item.copies.first().map(|copy| copy.place.clone());
     let proof = item.age.as_ref().map_or("no source tells its age", |age| age.proof.as_str());
     Some(
@@ -142,7 +156,9 @@ fn controls() -> Vec<ControlReport> {
     let rules = ["overdue-rotation", "silent-rotation", "no-owner"];
     frameworks
         .iter()
-        .flat_map(|(framework, controls)| controls.iter().enumerate().map(move |(at, control)| (framework, at, control)))
+        .flat_map(|(framework, controls)| {
+            controls.iter().enumerate().map(move |(at, control)| (framework, at, control))
+        })
         .map(|(framework, at, control)| {
             let status = statuses[(at + framework.len()) % 3];
             let findings = if status == ControlStatus::Findings { 41 } else { 0 };

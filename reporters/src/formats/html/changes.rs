@@ -13,8 +13,8 @@ impl Page<'_> {
     pub(super) fn changes(&self) -> String {
         let ending = self.ending();
         let Some(changes) = &self.report.changes else {
-            let lead = "No earlier scan is known, so that nothing can be said on what changed.";
-            return section("changes", "Since the last scan", lead, &ending);
+            let none = "<p class=none>No earlier scan is known, so that nothing can be said on what changed.\n";
+            return section("changes", "Since the last scan", "", &format!("{none}{ending}"));
         };
         let groups = [
             ("New", "new", &changes.new, "they were in no scan before"),
@@ -38,14 +38,28 @@ impl Page<'_> {
                 )
             })
             .collect();
-        let lead = format!("Compared with the scan of {}; {} are in both.", time(changes.since), count(usize::try_from(changes.unchanged).unwrap_or(usize::MAX), "finding"));
+        let lead = format!(
+            "Compared with the scan of {}; {} are in both.",
+            time(changes.since),
+            count(usize::try_from(changes.unchanged).unwrap_or(usize::MAX), "finding")
+        );
         let items = self.status_changes(&changes.items);
-        section("changes", "Since the last scan", &lead, &format!("<ul class=tiles>{tiles}</ul>\n{lists}{items}{ending}"))
+        section(
+            "changes",
+            "Since the last scan",
+            &lead,
+            &format!("<ul class=tiles>{tiles}</ul>\n{lists}{items}{ending}"),
+        )
     }
 
     fn change(&self, change: &FindingChange) -> String {
         let item = change.item.as_ref().map(|id| format!(" {}", self.item_link(id))).unwrap_or_default();
-        format!("<li>{} {} <small><code>{}</code>{item}</small>\n", severity(change.severity), text(&change.message), text(&change.rule))
+        format!(
+            "<li>{} {} <small><code>{}</code>{item}</small>\n",
+            severity(change.severity),
+            text(&change.message),
+            text(&change.rule)
+        )
     }
 
     fn status_changes(&self, all: &[StatusChange]) -> String {
@@ -65,8 +79,7 @@ impl Page<'_> {
 
     /// The exceptions that end soon: what they cover will be findings.
     fn ending(&self) -> String {
-        let ending: Vec<_> =
-            self.report.exceptions.iter().filter(|one| one.state == ExceptionState::Ending).collect();
+        let ending: Vec<_> = self.report.exceptions.iter().filter(|one| one.state == ExceptionState::Ending).collect();
         if ending.is_empty() {
             return String::new();
         }
@@ -79,6 +92,8 @@ impl Page<'_> {
                 text(&one.reason)
             )
         });
-        format!("<details open><summary><h3>Exceptions that end soon</h3></summary><ul class=rows>{rows}</ul></details>\n")
+        format!(
+            "<details open><summary><h3>Exceptions that end soon</h3></summary><ul class=rows>{rows}</ul></details>\n"
+        )
     }
 }

@@ -64,7 +64,10 @@ impl Page<'_> {
         let rows = all.iter().take(2_000).map(|one| self.exception(one));
         let mut body = table("exceptions", "Exceptions, those that end first at the front", &header, rows);
         if all.len() > 2_000 {
-            body += &format!("<p class=rest>and {}, which the JSON report has\n", count(all.len() - 2_000, "more exception"));
+            body += &format!(
+                "<p class=rest>and {}, which the JSON report has\n",
+                count(all.len() - 2_000, "more exception")
+            );
         }
         section("exceptions", "Exceptions", "", &body)
     }

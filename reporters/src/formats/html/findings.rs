@@ -8,11 +8,12 @@ use keytrail_rules::leaks::{LeakReport, Lifecycle};
 use keytrail_rules::model::{Evidence, Finding, Occurrence, Severity};
 
 use super::Page;
-use crate::formats::table::shared_next;
+use super::secrets::CHUNK;
 use super::write::{count, day, line, section, severity, text};
+use crate::formats::table::shared_next;
 
 /// In a short page, so many findings of one rule are shown.
-const MAX_SHORT: usize = 1_000;
+const MAX_SHORT: usize = 2_000;
 /// Places of one leak, and pieces of evidence of one finding, that are shown.
 const MAX_PLACES: usize = 12;
 
@@ -37,7 +38,11 @@ impl Group<'_> {
 impl Page<'_> {
     pub(super) fn findings(&self) -> String {
         if self.report.findings.is_empty() {
-            let words = if self.report.gaps.is_empty() { "No rule found anything." } else { "No rule found anything in what could be read." };
+            let words = if self.report.gaps.is_empty() {
+                "No rule found anything."
+            } else {
+                "No rule found anything in what could be read."
+            };
             return Self::nothing("findings", "Findings", words);
         }
         let groups: String = self.groups().iter().map(|group| self.group(group)).collect();
@@ -74,21 +79,24 @@ impl Page<'_> {
             others => format!(", {} not counted", super::write::grouped(others)),
         };
         let summary = group.rule.map(|rule| text(rule.summary())).unwrap_or_default();
-        let controls = group.findings.first().map(|finding| super::write::list(&finding.controls)).filter(|all| !all.is_empty());
+        let controls =
+            group.findings.first().map(|finding| super::write::list(&finding.controls)).filter(|all| !all.is_empty());
         let controls = controls.map(|all| format!("<p class=note>Bears on {all}")).unwrap_or_default();
         let next = shared_next(&group.findings);
         let said = next.as_ref().map(|next| format!("<p class=next><b>Next</b> {}", text(next))).unwrap_or_default();
         let most = if self.is_short { MAX_SHORT } else { usize::MAX };
         let mut rows = String::with_capacity(group.findings.len() * 300);
-        for finding in group.findings.iter().take(most) {
-            self.finding(finding, group.severity(), next.is_some(), &mut rows);
+        for chunk in group.findings[..group.findings.len().min(most)].chunks(CHUNK) {
+            rows += "<ul class=rows>\n";
+            chunk.iter().for_each(|one| self.finding(one, group.severity(), next.is_some(), &mut rows));
+            rows += "</ul>\n";
         }
         if let rest @ 1.. = group.findings.len().saturating_sub(most) {
-            rows += &format!("<li class=rest>and {} more, which the JSON report has", super::write::grouped(rest));
+            rows += &format!("<p class=rest>and {} more, which the JSON report has\n", super::write::grouped(rest));
         }
         format!(
             "<details class=rule id=\"rule-{id}\" data-rule=\"{id}\" open><summary>{}<h3>{id}{code}</h3> <span \
-             class=number>{}{others}</span></summary>\n<p class=what>{summary}{controls}{said}<ul class=rows>\n{rows}</ul></details>\n",
+             class=number>{}{others}</span></summary>\n<p class=what>{summary}{controls}{said}\n{rows}</details>\n",
             severity(group.severity()),
             count(counting, "finding")
         )
@@ -157,15 +165,18 @@ impl Page<'_> {
             Lifecycle::Retired => ("low", "retired", "it was replaced"),
             Lifecycle::Unmanaged => ("high", "unmanaged", "it is no value of the inventory"),
         };
-        let item = leak.item.as_ref().map_or_else(|| "a value of no secret here".to_owned(), |id| self.item_link(id.as_str()));
+        let item =
+            leak.item.as_ref().map_or_else(|| "a value of no secret here".to_owned(), |id| self.item_link(id.as_str()));
         let version = leak.version.map(|version| format!(", version {version}")).unwrap_or_default();
         let since = leak.exposed_since.map_or_else(|| "an unknown day".to_owned(), day);
         let until = leak.exposed_until.map_or_else(
             || if leak.lifecycle == Lifecycle::Current { "now".to_owned() } else { "an unknown day".to_owned() },
             |time| format!("{}, when it was replaced", day(time)),
         );
-        let accepted = leak.accepted.as_ref().map(|why| format!("<p><b>Accepted</b> {}", text(why))).unwrap_or_default();
-        let places: String = leak.occurrences.iter().take(MAX_PLACES).map(|one| format!("<li>{}", occurrence(one))).collect();
+        let accepted =
+            leak.accepted.as_ref().map(|why| format!("<p><b>Accepted</b> {}", text(why))).unwrap_or_default();
+        let places: String =
+            leak.occurrences.iter().take(MAX_PLACES).map(|one| format!("<li>{}", occurrence(one))).collect();
         let rest = leak.occurrences.len().saturating_sub(MAX_PLACES);
         let rest = if rest > 0 { format!("<li>and {}", count(rest, "more place")) } else { String::new() };
         format!(
@@ -186,8 +197,19 @@ fn proof(evidence: &Evidence) -> String {
 fn occurrence(one: &Occurrence) -> String {
     let state = if one.present { "still there" } else { "no longer there" };
     let commit = one.commit.as_ref().map(|commit| {
-        format!(", commit <code>{}</code> of {} by {}", text(commit.id.get(..12).unwrap_or(&commit.id)), day(commit.time), text(&commit.author))
+        format!(
+            ", commit <code>{}</code> of {} by {}",
+            text(commit.id.get(..12).unwrap_or(&commit.id)),
+            day(commit.time),
+            text(&commit.author)
+        )
     });
     let allowed = one.allowed.as_ref().map(|why| format!(", allowed: {}", text(why)));
-    format!("{} in {} ({state}{}{})", line(&one.location), one.medium.describe(), commit.unwrap_or_default(), allowed.unwrap_or_default())
+    format!(
+        "{} in {} ({state}{}{})",
+        line(&one.location),
+        one.medium.describe(),
+        commit.unwrap_or_default(),
+        allowed.unwrap_or_default()
+    )
 }

@@ -49,8 +49,11 @@ impl Page<'_> {
             (high, 0) => format!("{} at or above high", count(high, "finding")),
             (high, low) => format!("{} at or above high, {} below", count(high, "finding"), grouped(low)),
         };
-        let evidence =
-            if is_complete { "evidence complete".to_owned() } else { format!("evidence incomplete: {}", count(gaps, "gap")) };
+        let evidence = if is_complete {
+            "evidence complete".to_owned()
+        } else {
+            format!("evidence incomplete: {}", count(gaps, "gap"))
+        };
         let class = match (high, all, is_complete) {
             (1.., ..) => "bad",
             (0, 0, true) if !report.scope.is_empty() || report.searched.is_some() => "good",
@@ -62,8 +65,6 @@ impl Page<'_> {
     /// What stands over all sections: the name, the links, the theme.
     pub(super) fn banner(&self) -> String {
         let has = |part: &str| match part {
-            "changes" => self.report.changes.is_some(),
-            "rotations" => !self.report.rotations.is_empty() || !self.report.trails.is_empty(),
             "controls" => !self.report.controls.is_empty(),
             _ => true,
         };
@@ -92,7 +93,10 @@ impl Page<'_> {
         }
         fact("Scope", format!("{}: {read}, {}", text(&options.category), count(report.items.len(), "secret")));
         if let Some(repository) = &options.repository {
-            let revision = repository.revision.as_deref().map(|id| format!(" at <code>{}</code>", text(id.get(..12).unwrap_or(id))));
+            let revision = repository
+                .revision
+                .as_deref()
+                .map(|id| format!(" at <code>{}</code>", text(id.get(..12).unwrap_or(id))));
             let branch = repository.branch.as_deref().map(|name| format!(" ({})", text(name)));
             let at = revision.unwrap_or_default() + &branch.unwrap_or_default();
             fact("Repository", format!("{}{at}", text(repository.uri())));
@@ -152,22 +156,25 @@ impl Page<'_> {
             ("Within cadence", share(measures.in_cadence, measures.with_cadence), in_cadence, false),
             ("Oldest value", oldest, "among the secrets with a cadence".to_owned(), false),
             ("Trail coverage", share(measures.judged, measures.rotations), judged, false),
-            (
-                "Silent rotations",
-                (measures.judged > 0).then(|| number(measures.silent)),
-                silent,
-                measures.silent > 0,
-            ),
+            ("Silent rotations", (measures.judged > 0).then(|| number(measures.silent)), silent, measures.silent > 0),
             (
                 "Open leaks",
                 self.report.searched.as_ref().map(|_| number(measures.leaks)),
-                if self.report.searched.is_some() { "in use or nobody's".to_owned() } else { "leaks were not searched for".to_owned() },
+                if self.report.searched.is_some() {
+                    "in use or nobody's".to_owned()
+                } else {
+                    "leaks were not searched for".to_owned()
+                },
                 measures.leaks > 0,
             ),
             (
                 "Mean time to rotate",
                 to_rotate.map(duration),
-                if to_rotate.is_some() { format!("over {} rotations that were due", number(rotated)) } else { "no rotation is known yet".to_owned() },
+                if to_rotate.is_some() {
+                    format!("over {} rotations that were due", number(rotated))
+                } else {
+                    "no rotation is known yet".to_owned()
+                },
                 false,
             ),
         ];
@@ -175,7 +182,10 @@ impl Page<'_> {
             .into_iter()
             .map(|(name, value, note, is_bad)| {
                 let class = if is_bad { " class=bad" } else { "" };
-                format!("<div{class}><dt>{name}<dd><strong>{}</strong> <small>{note}</small></div>", value.unwrap_or_else(|| "–".to_owned()))
+                format!(
+                    "<div{class}><dt>{name}<dd><strong>{}</strong> <small>{note}</small></div>",
+                    value.unwrap_or_else(|| "–".to_owned())
+                )
             })
             .collect();
         format!("<h2 class=sr>Measures</h2>\n<dl class=kpis>{tiles}</dl>\n")

@@ -29,8 +29,9 @@
   name();
 
   // The secrets and the findings, as the markup has them.
-  const body = document.querySelector("#rows tbody");
-  const secrets = body ? Array.from(body.rows, (row, at) => {
+  const chunks = Array.from(document.querySelectorAll("#rows tbody"), (body) => ({ body, held: Array.from(body.rows) }));
+  const SIZE = 100;
+  const secrets = chunks.flatMap((chunk) => chunk.held).map((row, at) => {
     const cells = row.cells;
     return {
       row, at,
@@ -40,9 +41,9 @@
       env: cells[3].textContent.trim(),
       age: cells[4].firstChild.textContent,
       due: cells[5].firstChild.textContent,
-      rules: new Set(), severities: new Set(), text: null,
+      rules: new Set(), severities: new Set(), text: null, fits: true,
     };
-  }) : [];
+  });
   const byId = new Map(secrets.map((secret) => [secret.row.id, secret]));
   const groups = Array.from(document.querySelectorAll("details.rule"), (box) => {
     const rule = box.dataset.rule;
@@ -56,7 +57,8 @@
       }
       return { row, secret, severity, rule, text: null };
     });
-    return { box, rule, findings };
+    const lists = Array.from(box.querySelectorAll("ul.rows"));
+    return { box, rule, findings, lists };
   });
   const total = groups.reduce((sum, group) => sum + group.findings.length, 0);
 
@@ -81,7 +83,21 @@
 
   const text = (one) => one.text ??= one.row.textContent.toLowerCase();
   const order = { by: "", down: false };
-  let drawn = "";
+  let drawn = "false";
+
+  // The rows that fit, in order, a hundred in each part of the table: far parts cost nothing until they are near.
+  let arranged = secrets;
+  const draw = () => {
+    const rows = arranged.filter((secret) => secret.fits).map((secret) => secret.row);
+    chunks.forEach((chunk, at) => {
+      const wanted = rows.slice(at * SIZE, (at + 1) * SIZE);
+      if (wanted.length === chunk.held.length && wanted.every((row, place) => row === chunk.held[place])) return;
+      chunk.held = wanted;
+      chunk.body.replaceChildren(...wanted);
+      chunk.body.hidden = wanted.length === 0;
+      chunk.body.style.containIntrinsicSize = `auto ${wanted.length * 50}px`;
+    });
+  };
 
   const apply = () => {
     const want = Object.fromEntries(selects.map((select) => [select.dataset.filter, select.value]));
@@ -97,9 +113,10 @@
         && (!want.rule || secret.rules.has(want.rule))
         && (!want.severity || secret.severities.has(want.severity))
         && (!parts.length || has(secret));
-      if (secret.row.hidden === is) secret.row.hidden = !is;
+      secret.fits = is;
       if (is) seen += 1;
     }
+    draw();
     let found = 0;
     for (const group of groups) {
       let here = 0;
@@ -110,6 +127,11 @@
           && (!parts.length || has(finding));
         if (finding.row.hidden === is) finding.row.hidden = !is;
         if (is) here += 1;
+      }
+      for (const list of group.lists) {
+        const left = Array.from(list.children).reduce((sum, row) => sum + !row.hidden, 0);
+        list.hidden = left === 0;
+        list.style.containIntrinsicSize = `auto ${left * 72}px`;
       }
       group.box.hidden = here === 0;
       found += here;
@@ -137,23 +159,22 @@
   const buttons = Array.from(document.querySelectorAll("button[data-sort]"));
   const arrange = () => {
     const wanted = order.by + order.down;
-    if (!body || wanted === drawn) return;
+    if (wanted === drawn) return;
     drawn = wanted;
-    const all = secrets.slice();
+    arranged = secrets;
     if (order.by) {
       const key = keys[order.by];
       const collator = new Intl.Collator("en", { numeric: true });
-      const known = all.map((secret) => ({ secret, value: key(secret) }));
+      const known = secrets.map((secret) => ({ secret, value: key(secret) }));
       known.sort((a, b) => {
         const none = missing(a.value) - missing(b.value);
         if (none) return none;
         const by = typeof a.value === "number" ? a.value - b.value : collator.compare(a.value, b.value);
         return (order.down ? -by : by) || a.secret.at - b.secret.at;
       });
-      body.replaceChildren(...known.map((one) => one.secret.row));
-    } else {
-      body.replaceChildren(...all.map((secret) => secret.row));
+      arranged = known.map((one) => one.secret);
     }
+    draw();
     for (const button of buttons) {
       const head = button.closest("th");
       if (button.dataset.sort === order.by) head.setAttribute("aria-sort", order.down ? "descending" : "ascending");
@@ -196,7 +217,7 @@
   const show = (target) => {
     const secret = byId.get(target);
     if (secret) {
-      if (secret.row.hidden) recall("");
+      if (!secret.fits) recall("");
       const box = secret.row.querySelector("details");
       if (box) box.open = true;
     }

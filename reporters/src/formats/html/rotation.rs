@@ -88,13 +88,20 @@ fn lane(one: &Rotation, role: Role, at: usize, without: &[(Time, Time)], scale: 
     if is_empty && !without.is_empty() {
         drawn += &format!("<text class=nodata x={x} y={}>no data</text>", y + 4);
     } else if is_empty {
-        drawn += &format!("<path class=absent d=\"M{} {}l10 10m0 -10l-10 10\" /><text x={} y={}>no event</text>", x - 5, y - 5, x + 14, y + 4);
+        drawn += &format!(
+            "<path class=absent d=\"M{} {}l10 10m0 -10l-10 10\" /><text x={} y={}>no event</text>",
+            x - 5,
+            y - 5,
+            x + 14,
+            y + 4
+        );
     }
     drawn
 }
 
 fn mark(event: &EventReport, x: i64, y: i64) -> String {
-    let version = event.version.as_ref().map(|version| format!(" v{}", text(version).chars().take(6).collect::<String>()));
+    let version =
+        event.version.as_ref().map(|version| format!(" v{}", text(version).chars().take(6).collect::<String>()));
     // A reference to a character must not be cut in two.
     let version = version.filter(|version| !version.contains('&')).unwrap_or_default();
     let (shape, outcome) = match event.outcome {
@@ -113,7 +120,9 @@ fn mark(event: &EventReport, x: i64, y: i64) -> String {
 fn in_words(one: &Rotation, events: &[&EventReport]) -> String {
     let events: Vec<String> = events
         .iter()
-        .map(|event| format!("{} in the {} at {}", event.kind.as_str(), event.role.as_str(), event.time.format("%H:%M:%S")))
+        .map(|event| {
+            format!("{} in the {} at {}", event.kind.as_str(), event.role.as_str(), event.time.format("%H:%M:%S"))
+        })
         .collect();
     format!("{}: {}", one.verdict.as_str(), events.join(", then "))
 }

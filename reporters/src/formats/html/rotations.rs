@@ -21,14 +21,23 @@ impl Page<'_> {
     pub(super) fn rotations(&self) -> String {
         let report = self.report;
         if report.rotations.is_empty() && report.trails.is_empty() {
-            return Self::nothing("rotations", "Rotations", "No trail was read, so that nothing is known of how values changed.");
+            return Self::nothing(
+                "rotations",
+                "Rotations",
+                "No trail was read, so that nothing is known of how values changed.",
+            );
         }
         let mut all: Vec<&Rotation> = report.rotations.iter().collect();
         all.sort_by_key(|one| rank_of_verdict(one.verdict));
         let drawn = if self.is_short { MAX_DRAWN / 4 } else { MAX_DRAWN };
         let rows: Vec<(usize, &Rotation)> = all.iter().copied().enumerate().collect();
-        let rows = self.capped(&rows, MAX_LISTED, "changes", |(number, one)| self.change_row(one, *number, *number < drawn));
-        let numbers: Vec<String> = self.verdicts().iter().map(|(verdict, number)| format!("{} {}", grouped(*number), verdict.as_str())).collect();
+        let rows =
+            self.capped(&rows, MAX_LISTED, "changes", |(number, one)| self.change_row(one, *number, *number < drawn));
+        let numbers: Vec<String> = self
+            .verdicts()
+            .iter()
+            .map(|(verdict, number)| format!("{} {}", grouped(*number), verdict.as_str()))
+            .collect();
         let lead = if all.is_empty() {
             "The trails show no change. Where they have no data, there may have been one.".to_owned()
         } else {
@@ -52,12 +61,7 @@ impl Page<'_> {
     }
 
     fn change_row(&self, one: &Rotation, number: usize, is_drawn: bool) -> String {
-        let head = format!(
-            "{} {} <small>{}</small>",
-            verdict(one.verdict),
-            text(one.item.as_str()),
-            time(one.at)
-        );
+        let head = format!("{} {} <small>{}</small>", verdict(one.verdict), text(one.item.as_str()), time(one.at));
         let why = text(words::why(one));
         if !is_drawn {
             return format!("<li>{head} <span class=why>{why}</span>\n");
@@ -97,7 +101,10 @@ impl Page<'_> {
             }
             None => rotation::LANES.map(|role| {
                 let missing = one.missing.iter().filter(|missing| missing.role == role);
-                missing.map(|missing| (missing.from.max(from), missing.to.min(to))).filter(|(from, to)| from < to).collect()
+                missing
+                    .map(|missing| (missing.from.max(from), missing.to.min(to)))
+                    .filter(|(from, to)| from < to)
+                    .collect()
             }),
         }
     }
@@ -148,7 +155,11 @@ fn evidence(one: &Rotation) -> String {
     let header = ["When", "Record", "What", "Who", "Written in"];
     let rows = one.events.iter().take(MAX).map(|event| {
         vec![
-            format!("<time datetime={}>{}</time>", super::write::instant(event.time), event.time.format("%Y-%m-%d %H:%M:%S%.f")),
+            format!(
+                "<time datetime={}>{}</time>",
+                super::write::instant(event.time),
+                event.time.format("%Y-%m-%d %H:%M:%S%.f")
+            ),
             format!("{} <small>{}</small>", event.role.as_str(), text(&event.trail)),
             what(event),
             super::write::or(event.actor.as_ref(), "–"),

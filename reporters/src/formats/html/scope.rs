@@ -44,7 +44,8 @@ impl Page<'_> {
             (*sources, *held) = (*sources + 1, held.saturating_add(entry.held));
         }
         let number = |held: u64| grouped(usize::try_from(held).unwrap_or(usize::MAX));
-        let rows = kinds.iter().take(MAX).map(|(kind, (sources, held))| vec![text(kind), grouped(*sources), number(*held)]);
+        let rows =
+            kinds.iter().take(MAX).map(|(kind, (sources, held))| vec![text(kind), grouped(*sources), number(*held)]);
         let kinds = table("population", "Population by kind of source", &["Kind", "Sources", "Records"], rows);
         let rows = scope.iter().take(self.most()).map(|one| vec![text(&one.source), text(&one.kind), number(one.held)]);
         let each = table("population", "Every source with its population", &["Source", "Kind", "Records"], rows);
@@ -112,7 +113,11 @@ fn trail(trail: &TrailReport) -> Vec<String> {
     let end = |time: Option<Time>| time.map_or_else(|| "none".to_owned(), minute);
     let skew = trail.skew_milliseconds.map_or_else(|| "unknown".to_owned(), |skew| format!("{skew} ms"));
     let holes: String = trail.holes.iter().take(20).map(hole).collect();
-    let rest = if trail.holes.len() > 20 { format!("<p>and {}", count(trail.holes.len() - 20, "more hole")) } else { String::new() };
+    let rest = if trail.holes.len() > 20 {
+        format!("<p>and {}", count(trail.holes.len() - 20, "more hole"))
+    } else {
+        String::new()
+    };
     let number = |number: u64| grouped(usize::try_from(number).unwrap_or(usize::MAX));
     vec![
         name,

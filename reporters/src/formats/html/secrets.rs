@@ -18,6 +18,9 @@ const COLUMNS: [(&str, &str); 6] = [
     ("due", "Due"),
 ];
 
+/// Rows that a browser lays out at once, when they come near; the script counts on the number.
+pub(super) const CHUNK: usize = 100;
+
 const KEY: &str = "<p class=key aria-hidden=true><span class=k></span>proven age <span class=b></span>set at some \
     time in here <span class=u></span>nothing known <span class=r></span>in order until due <span class=s></span>due \
     soon <span class=o></span>overdue <span class=d></span>due date\n";
@@ -28,15 +31,19 @@ impl Page<'_> {
         let mut items: Vec<(usize, &ItemReport)> = self.report.items.iter().enumerate().collect();
         items.sort_by_key(|(_, item)| (item.status, item.due_at.is_none(), item.due_at, &item.id));
         let mut rows = String::with_capacity(items.len() * 500);
-        for (number, item) in &items {
-            self.secret(*number, item, &mut rows);
+        for chunk in items.chunks(CHUNK) {
+            rows += "<tbody>\n";
+            chunk.iter().for_each(|(number, item)| self.secret(*number, item, &mut rows));
+            rows += "</tbody>\n";
         }
         if rows.is_empty() {
             return section("secrets", "Secrets", "", "<p class=none>No secrets were found.\n");
         }
         let header: String = COLUMNS
             .iter()
-            .map(|(name, title)| format!("<th scope=col><button type=button data-sort={name} disabled>{title}</button>"))
+            .map(|(name, title)| {
+                format!("<th scope=col><button type=button data-sort={name} disabled>{title}</button>")
+            })
             .collect();
         let without = if self.is_short {
             " There are so many that this page is short: the proof of those in order, and who loads the others, is in the \
@@ -50,7 +57,7 @@ impl Page<'_> {
         );
         let table = format!(
             "{KEY}<table class=grid id=rows><caption>{} with age, due date and timeline</caption>\n<thead><tr>{header}<th \
-             scope=col><span class=sr>Timeline, drawn from the columns before</span>{}</thead>\n<tbody>\n{rows}</tbody></table>\n",
+             scope=col><span class=sr>Timeline, drawn from the columns before</span>{}</thead>\n{rows}</table>\n",
             count(items.len(), "secret"),
             self.timeline.axis()
         );

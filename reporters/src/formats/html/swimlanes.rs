@@ -52,8 +52,11 @@ impl Page<'_> {
         let rows: Vec<Row<'_>> = LANES
             .into_iter()
             .flat_map(|role| {
-                let mut of_role: Vec<Row<'_>> =
-                    trails.iter().filter(|trail| trail.role == role).map(|trail| Row { role, trail: Some(trail) }).collect();
+                let mut of_role: Vec<Row<'_>> = trails
+                    .iter()
+                    .filter(|trail| trail.role == role)
+                    .map(|trail| Row { role, trail: Some(trail) })
+                    .collect();
                 if of_role.is_empty() {
                     of_role.push(Row { role, trail: None });
                 }
@@ -63,10 +66,13 @@ impl Page<'_> {
             .collect();
         let span = self.span(all);
         let height = rows.len() * ROW;
-        let names: String = rows.iter().map(|row| {
-            let name = row.trail.map_or_else(|| "no trail".to_owned(), |trail| text(&trail.name));
-            format!("<li><b>{}</b> {name}", row.role.as_str())
-        }).collect();
+        let names: String = rows
+            .iter()
+            .map(|row| {
+                let name = row.trail.map_or_else(|| "no trail".to_owned(), |trail| text(&trail.name));
+                format!("<li><b>{}</b> {name}", row.role.as_str())
+            })
+            .collect();
         let mut drawing = String::new();
         for (at, row) in rows.iter().enumerate() {
             drawing += &background(row, at * ROW, &span);
@@ -74,8 +80,16 @@ impl Page<'_> {
         for one in all.iter().take(MAX_CHANGES).rev() {
             drawing += &change(one, &rows, &span);
         }
-        let late = if span.1 < self.report.as_of { format!("; no trail holds anything between then and {}", day(self.report.as_of)) } else { String::new() };
-        let left = if all.len() > MAX_CHANGES { format!("; {} are not drawn", count(all.len() - MAX_CHANGES, "change")) } else { String::new() };
+        let late = if span.1 < self.report.as_of {
+            format!("; no trail holds anything between then and {}", day(self.report.as_of))
+        } else {
+            String::new()
+        };
+        let left = if all.len() > MAX_CHANGES {
+            format!("; {} are not drawn", count(all.len() - MAX_CHANGES, "change"))
+        } else {
+            String::new()
+        };
         format!(
             "<figure class=swim><figcaption>{} to {}; a dot is an event, a line joins the traces of one change{late}{left}</figcaption>\n<p \
              class=key aria-hidden=true><span class=fine></span>traced <span class=critical></span>silent <span \
@@ -111,7 +125,12 @@ fn background(row: &Row<'_>, top: usize, span: &Span) -> String {
     for (from, to) in without_data(row, span) {
         let (from, to) = (span.at(from), span.at(to));
         if from < to {
-            drawn += &format!("<rect class=hatch x={} y={top} width={} height={} />", percent(from), percent(to - from), ROW - 4);
+            drawn += &format!(
+                "<rect class=hatch x={} y={top} width={} height={} />",
+                percent(from),
+                percent(to - from),
+                ROW - 4
+            );
         }
     }
     drawn
@@ -145,12 +164,20 @@ fn change(one: &Rotation, rows: &[Row<'_>], span: &Span) -> String {
     let mut drawn = String::new();
     for pair in marks.windows(2) {
         let [(x1, y1), (x2, y2)] = pair else { continue };
-        drawn += &format!("<line class={class} x1={} y1={} x2={} y2={} />", percent(*x1), middle(*y1), percent(*x2), middle(*y2));
+        drawn += &format!(
+            "<line class={class} x1={} y1={} x2={} y2={} />",
+            percent(*x1),
+            middle(*y1),
+            percent(*x2),
+            middle(*y2)
+        );
     }
     let at = span.percent(one.at);
-    for (role, trace) in
-        [(Role::Store, one.traces.store), (Role::Application, one.traces.application), (Role::Ledger, one.traces.ledger)]
-    {
+    for (role, trace) in [
+        (Role::Store, one.traces.store),
+        (Role::Application, one.traces.application),
+        (Role::Ledger, one.traces.ledger),
+    ] {
         let row = rows.iter().position(|row| row.role == role && row.trail.is_some());
         if let (Trace::Absent, Some(row), true) = (trace, row, one.verdict != Verdict::Traced) {
             drawn += &format!("<text class=missing x={at} y={}>×</text>", middle(row) + 6);
@@ -185,7 +212,9 @@ fn in_words(rows: &[Row<'_>], span: &Span) -> String {
         match without.as_slice() {
             [] => format!("{role}, {name}: data throughout"),
             [(from, to)] => format!("{role}, {name}: no data from {} to {}", day(*from), day(*to)),
-            [(from, _), .., (_, to)] => format!("{role}, {name}: no data in {} stretches from {} to {}", without.len(), day(*from), day(*to)),
+            [(from, _), .., (_, to)] => {
+                format!("{role}, {name}: no data in {} stretches from {} to {}", without.len(), day(*from), day(*to))
+            }
         }
     });
     rows.collect::<Vec<String>>().join("; ")

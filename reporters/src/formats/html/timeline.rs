@@ -49,7 +49,8 @@ impl Timeline {
         let months = (self.to - self.from).num_days() / 30;
         let step = [1, 2, 3, 6].into_iter().find(|step| months / step <= 5).unwrap_or(12);
         let first = self.from.year() * 12 + self.from.month0().cast_signed();
-        let month = |number: i32| NaiveDate::from_ymd_opt(number.div_euclid(12), number.rem_euclid(12).unsigned_abs() + 1, 1);
+        let month =
+            |number: i32| NaiveDate::from_ymd_opt(number.div_euclid(12), number.rem_euclid(12).unsigned_abs() + 1, 1);
         (first + 1..)
             .filter(|number| i64::from(*number) % step == 0)
             .map_while(month)

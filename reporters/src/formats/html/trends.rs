@@ -27,7 +27,8 @@ impl Page<'_> {
     pub(super) fn trends(&self) -> String {
         let points = self.report.trends.as_ref().map(|trends| trends.points.as_slice()).unwrap_or_default();
         let ([first, .., last], true) = (points, points.len() > 1) else { return String::new() };
-        let lines: String = LINES.iter().filter_map(|(name, unit, reading)| line(points, name, unit, *reading)).collect();
+        let lines: String =
+            LINES.iter().filter_map(|(name, unit, reading)| line(points, name, unit, *reading)).collect();
         let hollow = if points.iter().all(|point| point.complete) { "" } else { "; a ring marks a scan with gaps" };
         format!(
             "<h2 class=sr>Trends</h2>\n<div class=trends>{lines}</div>\n<p class=note>{} scans, {} to {}{hollow}\n",
@@ -47,7 +48,8 @@ fn line(points: &[Point], name: &str, unit: &str, reading: Reading) -> Option<St
         let x = MARGIN + (point.as_of - first.as_of).num_seconds() * (WIDTH - 2 * MARGIN) / seconds;
         (x, HEIGHT - MARGIN - value * (HEIGHT - 2 * MARGIN) / most)
     };
-    let corners: Vec<String> = known.iter().map(|(point, value)| at(point, *value)).map(|(x, y)| format!("{x},{y}")).collect();
+    let corners: Vec<String> =
+        known.iter().map(|(point, value)| at(point, *value)).map(|(x, y)| format!("{x},{y}")).collect();
     let rings = known.iter().filter(|(point, _)| !point.complete).map(|(point, value)| at(point, *value));
     let rings: String = rings.map(|(x, y)| format!("<circle class=ring cx={x} cy={y} r=3 />")).collect();
     let (x, y) = at(last, *after);

@@ -139,7 +139,12 @@ pub(super) fn section(id: &str, title: &str, lead: &str, body: &str) -> String {
 }
 
 /// A table of a few columns; nothing without rows. Cells are markup.
-pub(super) fn table(class: &str, caption: &str, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(super) fn table(
+    class: &str,
+    caption: &str,
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
     let mut body = String::new();
     for row in rows {
         body += "<tr>";
@@ -175,7 +180,10 @@ mod tests {
     #[test]
     fn numbers_are_said_in_words() {
         assert_eq!((grouped(1), grouped(1_234), grouped(1_234_567)), ("1".into(), "1,234".into(), "1,234,567".into()));
-        assert_eq!((count(1, "policy"), count(2, "policy"), count(0, "key")), ("1 policy".into(), "2 policies".into(), "0 keys".into()));
+        assert_eq!(
+            (count(1, "policy"), count(2, "policy"), count(0, "key")),
+            ("1 policy".into(), "2 policies".into(), "0 keys".into())
+        );
         let now = time("2026-11-21T00:00:00Z");
         assert_eq!(distance(time("2026-11-22T00:00:00Z"), now), "in 1 d");
         assert_eq!(distance(time("2026-11-20T21:00:00Z"), now), "3 h ago");
