@@ -169,10 +169,12 @@ impl Page<'_> {
             leak.item.as_ref().map_or_else(|| "a value of no secret here".to_owned(), |id| self.item_link(id.as_str()));
         let version = leak.version.map(|version| format!(", version {version}")).unwrap_or_default();
         let since = leak.exposed_since.map_or_else(|| "an unknown day".to_owned(), day);
-        let until = leak.exposed_until.map_or_else(
-            || if leak.lifecycle == Lifecycle::Current { "now".to_owned() } else { "an unknown day".to_owned() },
-            |time| format!("{}, when it was replaced", day(time)),
-        );
+        let is_open = leak.lifecycle == Lifecycle::Current || leak.occurrences.iter().any(|one| one.present);
+        let until = match leak.exposed_until {
+            Some(time) => format!("{}, when it was replaced", day(time)),
+            None if is_open && leak.lifecycle != Lifecycle::Retired => "now".to_owned(),
+            None => "an unknown day".to_owned(),
+        };
         let accepted =
             leak.accepted.as_ref().map(|why| format!("<p><b>Accepted</b> {}", text(why))).unwrap_or_default();
         let places: String =

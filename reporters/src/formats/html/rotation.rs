@@ -12,7 +12,7 @@ use super::write::text;
 pub(super) const LANES: [Role; 3] = [Role::Store, Role::Application, Role::Ledger];
 
 /// Units of the drawing: a column, a lane, and the names of the lanes.
-const COLUMN: i64 = 128;
+const COLUMN: i64 = 148;
 const LANE: i64 = 58;
 const NAMES: i64 = 96;
 /// More events than this are in the table of the evidence only.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keytrail_rules::correlate::{EventReport, Flag, Rotation, Verdict};
 use keytrail_rules::model::{Outcome, Time};
 
-use super::write::{count, grouped, minute, section, text, time};
+use super::write::{count, grouped, id, minute, section, text, time};
 use super::{Page, rotation};
 use crate::formats::table::rank_of_verdict;
 use crate::lanes::words;
@@ -61,7 +61,7 @@ impl Page<'_> {
     }
 
     fn change_row(&self, one: &Rotation, number: usize, is_drawn: bool) -> String {
-        let head = format!("{} {} <small>{}</small>", verdict(one.verdict), text(one.item.as_str()), time(one.at));
+        let head = format!("{} <b>{}</b> <small>{}</small>", verdict(one.verdict), id(one.item.as_str()), time(one.at));
         let why = text(words::why(one));
         if !is_drawn {
             return format!("<li>{head} <span class=why>{why}</span>\n");

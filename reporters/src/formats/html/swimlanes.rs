@@ -27,8 +27,8 @@ struct Row<'a> {
     trail: Option<&'a TrailReport>,
 }
 
-/// The instants at the two ends.
-struct Span(Time, Time);
+/// The instants at the two ends, and the one that data is expected until.
+struct Span(Time, Time, Time);
 
 impl Span {
     /// Where an instant lies, in hundredths of a percent.
@@ -115,7 +115,7 @@ impl Page<'_> {
         let end = if (as_of - last) / 3 > last - first { last } else { last.max(as_of) };
         let margin = (end - first) / 24;
         let shift = |time: Time, by: TimeDelta| time.checked_add_signed(by).unwrap_or(time);
-        Span(shift(first, -margin), shift(end, margin))
+        Span(shift(first, -margin), shift(end, margin), as_of)
     }
 }
 
@@ -138,10 +138,11 @@ fn background(row: &Row<'_>, top: usize, span: &Span) -> String {
 
 /// The stretches without data of a row.
 fn without_data(row: &Row<'_>, span: &Span) -> Vec<(Time, Time)> {
-    let Some(trail) = row.trail else { return vec![(span.0, span.1)] };
-    let mut without = complement(union(trail.covered.iter().map(|one| (one.from, one.to)).collect()), span.0, span.1);
+    let end = span.1.min(span.2).max(span.0);
+    let Some(trail) = row.trail else { return vec![(span.0, end)] };
+    let mut without = complement(union(trail.covered.iter().map(|one| (one.from, one.to)).collect()), span.0, end);
     let holes = trail.holes.iter().filter(|hole| hole.from.is_some() || hole.to.is_some());
-    without.extend(holes.map(|hole| (hole.from.unwrap_or(span.0).max(span.0), hole.to.unwrap_or(span.1).min(span.1))));
+    without.extend(holes.map(|hole| (hole.from.unwrap_or(span.0).max(span.0), hole.to.unwrap_or(end).min(end))));
     union(without)
 }
 
