@@ -56,7 +56,7 @@ fn no_rule_fires_for_every_secret_of_it() {
 
 #[test]
 fn every_format_is_the_same_to_the_byte_in_every_run() {
-    for format in ["table", "json", "sarif"] {
+    for format in ["table", "json", "sarif", "html"] {
         assert_eq!(scan(&["--format", format]).stdout, scan(&["--format", format]).stdout, "{format}");
     }
 }

@@ -14,6 +14,7 @@ mod fuzz;
 mod fuzz_seeds;
 mod history;
 mod hostile;
+mod html;
 mod incidents;
 mod leaks;
 mod planted;

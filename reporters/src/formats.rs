@@ -28,7 +28,23 @@ macro_rules! table {
     };
 }
 
-table![table, json, sarif, csv, csv_findings, xlsx, junit, markdown, summary, prometheus, oscal, ocsf, asff, vanta,];
+table![
+    table,
+    json,
+    sarif,
+    html,
+    csv,
+    csv_findings,
+    xlsx,
+    junit,
+    markdown,
+    summary,
+    prometheus,
+    oscal,
+    ocsf,
+    asff,
+    vanta,
+];
 
 pub use json::diff as diff_json;
 pub(crate) use json::document;

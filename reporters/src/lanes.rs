@@ -5,7 +5,7 @@
 //! Equal traces and options give equal bytes. Nothing that was read reaches the terminal unescaped, no line is wider than
 //! the terminal, and neither shading nor colour carries meaning without words.
 
-mod coverage;
+pub(crate) mod coverage;
 mod grid;
 pub(crate) mod words;
 

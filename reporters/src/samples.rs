@@ -24,6 +24,8 @@ macro_rules! every {
 
 #[path = "samples/history.rs"]
 pub(crate) mod history;
+#[path = "samples/large.rs"]
+pub(crate) mod large;
 #[path = "samples/trails.rs"]
 pub(crate) mod trails;
 

@@ -29,6 +29,11 @@ pub use history::history;
 use crate::style::{self, FINE, HEADING, NOTICE, URGENT, WARNING};
 use crate::{Error, Options, escape};
 
+pub(super) use findings::shared_next;
+pub(super) use secrets::age_in_words;
+pub(super) use totals::coverage as search_in_words;
+pub(super) use trails::rank as rank_of_verdict;
+
 /// For a person at a terminal.
 pub(super) static FORMAT: Format =
     Format { name: "table", summary: "for reading at a terminal", extension: "txt", is_text: true, render };

@@ -7,7 +7,7 @@ use super::ItemTrace;
 use super::grid::LANES;
 
 /// A stretch of time: its first instant, and the first after it.
-pub(super) type Stretch = (Time, Time);
+pub(crate) type Stretch = (Time, Time);
 
 /// The trails of a lane: those that hold something of the secret or are said to miss something of it; all of the role,
 /// where none does, because nobody knows which of them would.
@@ -26,7 +26,7 @@ pub(super) fn trails<'a>(trace: &ItemTrace<'a>, role: Role) -> Vec<&'a TrailRepo
 
 /// The stretches of each lane, between two instants, that no trail of it covers, or of which a verdict says that
 /// evidence is missing: oldest first, none touching another.
-pub(super) fn uncovered(trace: &ItemTrace<'_>, from: Time, to: Time) -> [Vec<Stretch>; 3] {
+pub(crate) fn uncovered(trace: &ItemTrace<'_>, from: Time, to: Time) -> [Vec<Stretch>; 3] {
     LANES.map(|role| {
         let covered = trails(trace, role).into_iter().flat_map(|trail| &trail.covered);
         let mut without = complement(union(covered.map(|covered| (covered.from, covered.to)).collect()), from, to);
@@ -38,7 +38,7 @@ pub(super) fn uncovered(trace: &ItemTrace<'_>, from: Time, to: Time) -> [Vec<Str
 }
 
 /// Stretches that touch become one; empty ones go.
-fn union(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+pub(crate) fn union(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
     stretches.retain(|(from, to)| from < to);
     stretches.sort_unstable();
     let mut merged: Vec<Stretch> = Vec::new();
@@ -52,7 +52,7 @@ fn union(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
 }
 
 /// What lies between two instants and in none of the stretches, which are sorted and apart.
-fn complement(stretches: Vec<Stretch>, from: Time, to: Time) -> Vec<Stretch> {
+pub(crate) fn complement(stretches: Vec<Stretch>, from: Time, to: Time) -> Vec<Stretch> {
     let mut rest = Vec::new();
     let mut at = from;
     for (first, last) in stretches {

@@ -17,7 +17,7 @@ pub(crate) const NO_TRAILS: &str = "next: name the logs that would show them in 
 const MAX_TEXT: usize = 300;
 
 /// Text that was read, for a terminal.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     escape::clip(&escape::terminal(text), MAX_TEXT).into_owned()
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn style(verdict: Verdict) -> Style {
     }
 }
 
-fn meaning(flag: Flag) -> &'static str {
+pub(crate) fn meaning(flag: Flag) -> &'static str {
     match flag {
         Flag::NoOp => "the new value is the old one",
         Flag::Regression => "the new value was in use before",
@@ -154,7 +154,7 @@ fn meaning(flag: Flag) -> &'static str {
 }
 
 /// The next step; `None` where there is nothing to do.
-fn next(rotation: &Rotation) -> Option<String> {
+pub(crate) fn next(rotation: &Rotation) -> Option<String> {
     match rotation.verdict {
         Verdict::Silent => Some(ask(rotation)),
         Verdict::Pending => Some(format!("look again after {}", instant(rotation.deadline))),

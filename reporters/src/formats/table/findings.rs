@@ -107,7 +107,7 @@ fn place_of(finding: &Finding) -> String {
 }
 
 /// The next step of several findings that differs by the name of the secret at most.
-fn shared_next(findings: &[&Finding]) -> Option<String> {
+pub(in crate::formats) fn shared_next(findings: &[&Finding]) -> Option<String> {
     let without_name = |finding: &Finding| {
         let id = finding.item.as_ref().map_or("", |id| id.as_str());
         let key = id.split_once('@').map_or(id, |(key, _)| key);

@@ -121,7 +121,7 @@ pub(super) fn status_style(status: ItemStatus) -> Style {
 }
 
 /// `213 d`; `≥ 120 d` or `≤ 30 d` where only a bound is known, and `30 to 120 d` where both are.
-pub(super) fn age_in_words(age: &AgeReport, as_of: Time) -> String {
+pub(in crate::formats) fn age_in_words(age: &AgeReport, as_of: Time) -> String {
     let days = |time: Time| (as_of - time).num_days().max(0);
     match (age.not_before.map(days), age.not_after.map(days)) {
         (Some(most), Some(least)) if most == least => format!("{most} d"),

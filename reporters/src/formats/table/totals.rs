@@ -125,7 +125,7 @@ impl Page<'_> {
 }
 
 /// `12.5 MB in 40 files and 1,200 git objects, for 250 kinds of secrets and 12 known values`.
-fn coverage(searched: &Searched) -> String {
+pub(in crate::formats) fn coverage(searched: &Searched) -> String {
     let mut sources = Vec::new();
     if searched.files > 0 || searched.objects == 0 {
         sources.push(count(searched.files, "file"));

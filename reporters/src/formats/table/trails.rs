@@ -68,7 +68,7 @@ impl Page<'_> {
 }
 
 /// The worst first.
-fn rank(verdict: Verdict) -> usize {
+pub(in crate::formats) fn rank(verdict: Verdict) -> usize {
     match verdict {
         Verdict::Silent => 0,
         Verdict::RequestedNeverApplied => 1,
