@@ -12,10 +12,10 @@ use super::{Diff, ExceptionChange};
 use crate::escape;
 
 /// Rows of one list.
-const MAX_ROWS: usize = 40;
+const MAX_ROWS: usize = 15;
 
 /// Characters of one text.
-const MAX_TEXT: usize = 160;
+const MAX_TEXT: usize = 120;
 
 /// What is different, as Markdown.
 pub fn markdown(diff: &Diff) -> Vec<u8> {
