@@ -8,6 +8,7 @@
 pub mod escape;
 pub mod formats;
 pub mod lanes;
+pub mod source;
 
 mod baseline;
 mod error;
