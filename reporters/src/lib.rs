@@ -13,6 +13,7 @@ pub mod source;
 mod baseline;
 mod error;
 mod options;
+mod profile;
 #[cfg(test)]
 mod samples;
 mod style;
@@ -21,3 +22,4 @@ pub use baseline::baseline;
 pub use error::Error;
 pub use formats::{FORMATS, Format};
 pub use options::{Options, Repository, Signed};
+pub use profile::{Pipeline, SarifProfile};

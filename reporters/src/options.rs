@@ -1,4 +1,5 @@
-use crate::escape;
+use crate::source::Lines;
+use crate::{Pipeline, SarifProfile, escape};
 
 /// How a report is to be written. The default is for a pipe: no colour, any width.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +22,14 @@ pub struct Options {
     pub repository: Option<Repository>,
     /// Who signs the export that the report is a part of.
     pub signed: Option<Signed>,
+    /// Which service SARIF is written for.
+    pub sarif_profile: SarifProfile,
+    /// The pipeline that the scan ran in, for [`SarifProfile::Ado`].
+    pub pipeline: Option<Pipeline>,
+    /// What the report may have of the lines that its findings point at.
+    pub lines: Lines,
+    /// The URL of the scanned folder, with `/` at its end, for a terminal that follows links.
+    pub links: Option<String>,
 }
 
 /// What a page that people read says on the signature under it.
@@ -46,6 +55,10 @@ impl Default for Options {
             exit_code: 0,
             repository: None,
             signed: None,
+            sarif_profile: SarifProfile::Github,
+            pipeline: None,
+            lines: Lines::new(),
+            links: None,
         }
     }
 }
