@@ -1,4 +1,4 @@
-//! Turns the files of detectors into statics, so that the program parses none of them when it starts.
+//! Turns the files of detectors and of controls into statics, so that the program parses none of them when it starts.
 
 #![expect(clippy::disallowed_methods, reason = "it runs before there is a program to be pure")]
 
@@ -18,6 +18,9 @@ mod analyse;
 #[path = "src/detectors/checksum.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
 mod checksum;
+#[path = "src/controls/spec.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
+mod controls;
 #[path = "src/detectors/family.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
 mod family;
@@ -65,7 +68,51 @@ fn main() -> Result<(), Box<dyn Error>> {
     let table = format!("{statics}\npub(super) static SPECS: &[Spec] = &[\n{specs}];\n");
     fs::write(out.join("detectors.rs"), table)?;
     fs::write(out.join("detector_files.rs"), format!("&[\n{sources}]\n"))?;
+    let file = "src/controls.toml";
+    println!("cargo::rerun-if-changed={file}");
+    println!("cargo::rerun-if-changed=src/controls/spec.rs");
+    let spec = controls::Spec::parse(&fs::read_to_string(file)?).map_err(|error| format!("{file}: {error}"))?;
+    fs::write(out.join("controls.rs"), emit_controls(&spec).map_err(|error| format!("{file}: {error}"))?)?;
     Ok(())
+}
+
+/// Writes the frameworks and the controls of each rule as statics.
+fn emit_controls(spec: &controls::Spec) -> Result<String, Box<dyn Error>> {
+    let mut text = format!("/// Of the mapping.\npub static VERSION: &str = {:?};\n", spec.version);
+    let mut names = String::new();
+    for (number, framework) in spec.frameworks.iter().enumerate() {
+        let controls::Framework { id, short, name, version, .. } = framework;
+        writeln!(
+            text,
+            "static FRAMEWORK_{number}: Framework = Framework {{ id: {id:?}, short: {short:?}, name: {name:?}, \
+             version: {version:?}, controls: &["
+        )?;
+        for (id, title) in framework.ordered() {
+            writeln!(text, "    Control {{ id: {id:?}, title: {title:?} }},")?;
+        }
+        writeln!(text, "] }};")?;
+        write!(names, "&FRAMEWORK_{number}, ")?;
+    }
+    writeln!(text, "/// Every framework.\npub static FRAMEWORKS: &[&Framework] = &[{names}];")?;
+    writeln!(text, "static RULES: &[RuleControls] = &[")?;
+    for rule in spec.rules().into_iter().chain(spec.none.keys().map(String::as_str)) {
+        let need = spec.needs.get(rule).ok_or_else(|| format!("{rule}: what does it need?"))?;
+        let need: String = need.split('-').flat_map(|word| [word[..1].to_uppercase(), word[1..].to_owned()]).collect();
+        let none = spec.none.get(rule);
+        writeln!(text, "    RuleControls {{ rule: {rule:?}, need: Need::{need}, none: {none:?}, mappings: &[")?;
+        for link in spec.links(rule)? {
+            let (framework, control, why) = (link.framework, link.control, link.why);
+            let relation = if link.direct { "Direct" } else { "Supporting" };
+            writeln!(
+                text,
+                "        Mapping {{ framework: &FRAMEWORK_{framework}, control: &FRAMEWORK_{framework}.controls[{control}], \
+                 relation: Relation::{relation}, rationale: {why:?} }},"
+            )?;
+        }
+        writeln!(text, "    ] }},")?;
+    }
+    writeln!(text, "];")?;
+    Ok(text)
 }
 
 /// Writes one detector as a static expression, and the slices that it borrows as statics of their own.

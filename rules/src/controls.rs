@@ -1,7 +1,19 @@
 //! Controls of frameworks that rules give evidence for. Evidence is not compliance: whether a control is met, an assessor
 //! says.
+//!
+//! `controls.toml` has the mapping of rules to controls, with a reason for each. It is read when the program is built.
 
+mod assess;
+mod need;
+#[cfg(test)]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "the build uses it")]
+mod spec;
+mod table;
+
+pub(crate) use assess::{assess, recount};
+pub use need::Need;
 use serde::Serialize;
+pub use table::{Control, FRAMEWORKS, Framework, Mapping, VERSION, need_of, none_of, of_rule};
 
 /// A control of a framework, and what the rules have to say on it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -20,15 +32,16 @@ pub struct ControlReport {
     pub rules: Vec<RuleEvidence>,
 }
 
-/// What a scan says on a control.
+/// What a scan says on a control: on its direct rules alone. Those that support it are counted, and change nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlStatus {
-    /// Rules that bear on it directly found something.
+    /// One of them found something, whether it counts or is let pass.
     Findings,
-    /// They looked, and found nothing.
+    /// All of them looked, and found nothing.
     Evidence,
-    /// They did not look, or could not: they are off, or a source could not be read.
+    /// Nothing was found, and one of them did not look or could not: it is off, what it needs was not there to see (see
+    /// [`Need`]), or a source could not be read. Or no rule bears on the control directly.
     NotAssessed,
 }
 
@@ -54,7 +67,7 @@ pub struct RuleEvidence {
     pub rationale: String,
     /// How many findings of it count.
     pub findings: u64,
-    /// Whether it ran.
+    /// Whether it ran, and what it needs was there to see.
     pub ran: bool,
 }
 
@@ -77,3 +90,6 @@ impl Relation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::age::Age;
 use crate::checks::{Context, Facet, RULES, Rule};
-use crate::controls::ControlReport;
+use crate::controls::{self, ControlReport};
 use crate::correlate::{Correlation, Reading, Rotation, TrailReport};
 use crate::history::{Changes, Measures, Trends};
 use crate::inventory::{Inventory, Item, ItemId};
@@ -249,8 +249,10 @@ impl Report {
             }
         }
         self.summary = summary;
+        controls::recount(self);
     }
 }
+
 /// Judges a snapshot under a policy, with the rules of some facets.
 pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) -> Report {
     let inventory = Inventory::new(snapshot, policy);
@@ -280,6 +282,9 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
         }
     }
     findings.extend(late);
+    for finding in &mut findings {
+        finding.controls = controls::of_rule(finding.rule).iter().map(controls::Mapping::id).collect();
+    }
     sort(&mut findings);
 
     let exempt: BTreeSet<&ItemId> = findings
@@ -320,6 +325,7 @@ pub fn evaluate(snapshot: &Snapshot, policy: &Policy, facets: &BTreeSet<Facet>) 
             ..Summary::default()
         },
     };
+    report.controls = controls::assess(&report, |id| RULES.iter().filter(runs).any(|rule| rule.id == id));
     report.summarise();
     report
 }
