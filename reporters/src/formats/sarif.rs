@@ -69,25 +69,13 @@ struct Log<'a> {
 }
 
 fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
-    let log = Log { report, options, files: Files::new(report, options) };
-    let groups = log.groups();
-    if log.is_full() {
-        return log.document(&groups, 0);
-    }
-    let mut kept = groups.len().min(MAX_RESULTS);
-    loop {
-        let document = log.document(&groups[..kept], groups.len() - kept)?;
-        if kept == 0 || compressed(&document) <= MAX_COMPRESSED {
-            return Ok(document);
-        }
-        kept /= 2;
-    }
+    Log { report, options, files: Files::new(report, options) }.fitting(MAX_COMPRESSED)
 }
 
-/// So many bytes GitHub's upload action makes of a document. One that is smaller to begin with is not looked at.
-fn compressed(document: &[u8]) -> u64 {
+/// So many bytes GitHub's upload action makes of a document. One that is within the limit to begin with is not looked at.
+fn compressed(document: &[u8], limit: u64) -> u64 {
     let length = document.len() as u64;
-    if length < MAX_COMPRESSED {
+    if length <= limit {
         return length;
     }
     let mut encoder = GzEncoder::new(Counter(0), Compression::fast());
@@ -133,6 +121,22 @@ impl<'a> Log<'a> {
             }
         }
         groups
+    }
+
+    /// The document, with as many results as the service takes.
+    fn fitting(&self, limit: u64) -> Result<Vec<u8>, Error> {
+        let groups = self.groups();
+        if self.is_full() {
+            return self.document(&groups, 0);
+        }
+        let mut kept = groups.len().min(MAX_RESULTS);
+        loop {
+            let document = self.document(&groups[..kept], groups.len() - kept)?;
+            if kept == 0 || compressed(&document, limit) <= limit {
+                return Ok(document);
+            }
+            kept /= 2;
+        }
     }
 
     fn document(&self, groups: &[Vec<&Finding>], left_out: usize) -> Result<Vec<u8>, Error> {

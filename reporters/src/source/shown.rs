@@ -3,7 +3,8 @@
 //! # Guarantees
 //! * No word of a line is shown but those that the report says already of the finding and its secret, and, before the
 //!   first `=` or `:`, some that formats and languages are made of. Everything else is one `…`, whatever its length.
-//! * Of a file that does not only declare, nothing behind the first `=` or `:` is shown.
+//! * Of a file that does not only declare, nothing behind the first `=` or `:` is shown; of no file, anything of a URL
+//!   behind its scheme.
 //! * No character that deceives is shown.
 
 use std::collections::BTreeSet;
@@ -125,13 +126,8 @@ impl Shown {
             let rest = &line[at..readable];
             let length = rest.find(|c| is_word(c) != word).unwrap_or(rest.len());
             let text = &rest[..length];
-            if !word {
-                shown.push(line, at, text, false);
-            } else if words.contains(text) || (at < cut && COMMON.contains(&text)) {
-                shown.push(line, at, text, false);
-            } else {
-                shown.push(line, at, text, true);
-            }
+            let is_said = words.contains(text) || (at < cut && COMMON.contains(&text));
+            shown.push(line, at, text, word && (!is_said || is_in_url(line, at)));
             at += length;
         }
         if !line[readable..].trim().is_empty() {
@@ -240,6 +236,12 @@ impl Shown {
         }
         cells
     }
+}
+
+/// Whether a byte of a line is part of a URL, which may hold a user and a password.
+fn is_in_url(line: &str, at: usize) -> bool {
+    let chunk = line[..at].rfind(char::is_whitespace).unwrap_or(0);
+    line[chunk..at].contains("://")
 }
 
 /// The column of a byte.

@@ -15,15 +15,6 @@ use crate::Error;
 /// small.
 const MAX_RELATED: usize = 20_000;
 
-/// What the scan before says of a finding (§3.27.24).
-#[derive(Clone, Copy)]
-enum Baseline {
-    New,
-    /// It was fixed once, and is back.
-    Regressed,
-    Unchanged,
-}
-
 impl Log<'_> {
     /// The results, and how many related locations were left out.
     pub(super) fn results(
@@ -33,7 +24,7 @@ impl Log<'_> {
     ) -> Result<(Vec<Outcome>, usize), Error> {
         let primaries: Vec<Primary<'_>> = groups.iter().map(|group| self.files.primary(group[0])).collect();
         let hashes = self.hashes(groups, &primaries, descriptors)?;
-        let baseline = self.baseline();
+        let new = self.new();
         let (mut written, mut unrelated) = (0, 0);
         let mut results = Vec::with_capacity(groups.len());
         for ((group, primary), hash) in groups.iter().zip(primaries).zip(hashes) {
@@ -48,7 +39,9 @@ impl Log<'_> {
             result.related_locations = (!related.is_empty()).then_some(related);
             if self.is_full() {
                 self.suppress(group[0], &mut result);
-                result.baseline_state = baseline.as_ref().map(|all| state(group[0], all));
+                let is_new = |new: &BTreeSet<&str>| new.contains(group[0].fingerprint.as_str());
+                result.baseline_state =
+                    new.as_ref().map(|new| if is_new(new) { json!("new") } else { json!("unchanged") });
             }
             results.push(result);
         }
@@ -70,9 +63,7 @@ impl Log<'_> {
             .rule_id(id)
             .rule_index(i64::try_from(index).unwrap_or(i64::MAX))
             .level(level(finding.severity))
-            .message(
-                Message::builder().id(MESSAGE).arguments(vec![subject]).text(sentence(&finding.message)).build(),
-            )
+            .message(Message::builder().id(MESSAGE).arguments(vec![subject]).text(sentence(&finding.message)).build())
             .locations(vec![primary.location])
             .partial_fingerprints(BTreeMap::from([
                 ("keytrail/v1".to_owned(), finding.fingerprint.clone()),
@@ -115,22 +106,19 @@ impl Log<'_> {
         Ok(lines.iter().zip(groups).map(|(line, group)| hash(line, group)).collect())
     }
 
-    /// The findings that are not as the scan before had them; `None` where none is known.
-    fn baseline(&self) -> Option<BTreeMap<&str, Baseline>> {
+    /// The findings that the scan before had not, or that are back; `None` where no scan before is known.
+    fn new(&self) -> Option<BTreeSet<&str>> {
+        let all = self.report.findings.iter();
+        let (known, unknown): (Vec<&Finding>, Vec<&Finding>) = all.partition(|finding| finding.baselined);
         let Some(changes) = &self.report.changes else {
-            let known: BTreeSet<&str> = self.known().collect();
-            let all = self.report.findings.iter().map(|finding| finding.fingerprint.as_str());
-            let new = all.filter(|one| !known.contains(one)).map(|one| (one, Baseline::New));
-            return (!known.is_empty()).then(|| new.collect());
+            return (!known.is_empty()).then(|| unknown.iter().map(|finding| finding.fingerprint.as_str()).collect());
         };
-        let new = changes.new.iter().map(|one| (one.fingerprint.as_str(), Baseline::New));
-        let regressed = changes.regressed.iter().map(|one| (one.fingerprint.as_str(), Baseline::Regressed));
-        Some(new.chain(regressed).chain(self.known().map(|one| (one, Baseline::Unchanged))).collect())
-    }
-
-    /// Fingerprints that the baseline of the command line has.
-    fn known(&self) -> impl Iterator<Item = &str> {
-        self.report.findings.iter().filter(|finding| finding.baselined).map(|finding| finding.fingerprint.as_str())
+        let mut new: BTreeSet<&str> =
+            changes.new.iter().chain(&changes.regressed).map(|change| change.fingerprint.as_str()).collect();
+        for finding in known {
+            new.remove(finding.fingerprint.as_str());
+        }
+        Some(new)
     }
 
     /// Says that a finding is let pass, why, and for how long (§3.35).
@@ -139,11 +127,15 @@ impl Log<'_> {
             return;
         };
         let about = |secret: &str| finding.item.as_ref().is_some_and(|item| item.as_str().starts_with(secret));
-        let exception = self.report.exceptions.iter().find(|one| {
-            one.rule == finding.rule && one.reason == *reason && one.secret.as_deref().is_none_or(about)
-        });
-        let mut suppression =
-            Suppression::builder().kind(json!("external")).status(json!("accepted")).justification(text(reason)).build();
+        let exception =
+            self.report.exceptions.iter().find(|one| {
+                one.rule == finding.rule && one.reason == *reason && one.secret.as_deref().is_none_or(about)
+            });
+        let mut suppression = Suppression::builder()
+            .kind(json!("external"))
+            .status(json!("accepted"))
+            .justification(text(reason))
+            .build();
         if let Some(exception) = exception {
             let mut bag = BTreeMap::from([("expires".to_owned(), json!(exception.expires))]);
             if let Some(name) = &exception.approved_by {
@@ -153,13 +145,6 @@ impl Log<'_> {
             suppression.location = self.files.of_line(&exception.location);
         }
         result.suppressions = Some(vec![suppression]);
-    }
-}
-
-fn state(finding: &Finding, all: &BTreeMap<&str, Baseline>) -> serde_json::Value {
-    match all.get(finding.fingerprint.as_str()).copied().unwrap_or(Baseline::Unchanged) {
-        Baseline::New | Baseline::Regressed => json!("new"),
-        Baseline::Unchanged => json!("unchanged"),
     }
 }
 
@@ -174,9 +159,6 @@ fn properties(finding: &Finding) -> PropertyBag {
     }
     if !finding.next.is_empty() {
         bag.insert("next".to_owned(), json!(text(&finding.next)));
-    }
-    if !finding.controls.is_empty() {
-        bag.insert("controls".to_owned(), json!(finding.controls));
     }
     PropertyBag::builder().additional_properties(bag).build()
 }

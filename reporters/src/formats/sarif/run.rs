@@ -45,16 +45,14 @@ impl Log<'_> {
             .version(self.report.tool.version)
             .semantic_version(self.report.tool.version)
             .information_uri(HOME)
-            .rules(descriptors.all(&self.report.controls))
+            .rules(descriptors.all())
             .build()
     }
 
     fn automation_details(&self) -> RunAutomationDetails {
         match (self.options.sarif_profile, &self.options.pipeline) {
             (SarifProfile::Ado, Some(pipeline)) => of_pipeline(pipeline),
-            _ => {
-                RunAutomationDetails::builder().id(format!("keytrail/{}", category(&self.options.category))).build()
-            }
+            _ => RunAutomationDetails::builder().id(format!("keytrail/{}", category(&self.options.category))).build(),
         }
     }
 

@@ -31,7 +31,43 @@ fn names_are_shown_and_values_are_not() {
         "\tkey = x",
     ];
     let both = lines.map(|line| format!("{}\n{}\n", shown(line, Kind::MayHold), shown(line, Kind::Declares)));
-    insta::assert_snapshot!(both.join("\n"), @"");
+    insta::assert_snapshot!(both.join("\n"), @r#"
+DATABASE_PASSWORD=…
+DATABASE_PASSWORD=…
+
+export DATABASE_PASSWORD=…
+export DATABASE_PASSWORD="…"
+
+DATABASE_PASSWORD=…
+DATABASE_PASSWORD=production
+
+| DATABASE_PASSWORD | shop | every 90 days | … |
+| DATABASE_PASSWORD | shop | every 90 days | … |
+
+  …
+  …
+
+  - name:…
+  - name: DATABASE_PASSWORD
+
+…(os.environ["DATABASE_PASSWORD"])
+…(os.environ["DATABASE_PASSWORD"])
+
+…
+…'
+
+…
+…
+
+
+
+
+key:…
+key: DATABASE_PASSWORD
+
+ key =…
+ key = …
+"#);
 }
 
 #[test]
