@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use keytrail_reporters::{Format, Options, Repository};
+use keytrail_reporters::{Format, Options, Pipeline, Repository, SarifProfile};
 use keytrail_rules::report::Report;
 use serde_json::Value;
 
@@ -20,21 +20,28 @@ fn multitool() -> PathBuf {
     path
 }
 
-/// What the Multitool finds wrong with a file, as `level rule: …`.
+/// What the Multitool finds wrong with a file by the rules of GitHub, as `level rule: …`.
 fn complaints(multitool: &Path, file: &Path) -> Vec<String> {
-    let log = file.with_extension("log.json");
+    complaints_of(multitool, &[file.to_owned()], "Sarif;Ghas")
+}
+
+/// What the Multitool finds wrong with files: one process for all of them, since it is slow to start.
+fn complaints_of(multitool: &Path, files: &[PathBuf], kinds: &str) -> Vec<String> {
+    let log = files[0].with_extension("log.json");
     let output = Command::new(multitool)
         .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
-        // The file comes first: after the options it is not seen.
+        // The files come first: after the options they are not seen.
         .arg("validate")
-        .arg(file)
-        .args(["--rule-kind", "Sarif;Ghas", "--level", "Error;Warning;Note"])
+        .args(files)
+        .args(["--rule-kind", kinds, "--level", "Error;Warning;Note", "--max-file-size-in-kb", "200000"])
         .args(["--log", "ForceOverwrite;PrettyPrint", "--config", OFFLINE, "--output"])
         .arg(&log)
         .output()
         .expect("the Multitool starts");
     // It ends with 0 whatever it finds: only the log tells.
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("{} files scanned", files.len())), "{said}");
     let log: Value = serde_json::from_slice(&std::fs::read(&log).expect("a log")).expect("JSON");
     let runs = log["runs"].as_array().expect("runs");
     assert!(!runs.is_empty(), "the Multitool checked nothing");
@@ -45,7 +52,10 @@ fn complaints(multitool: &Path, file: &Path) -> Vec<String> {
             let results = list(&run["results"]);
             failures.into_iter().chain(results)
         })
-        .map(|result| format!("{} {}: {}", result["level"], result["ruleId"], result["message"]))
+        .map(|result| {
+            let file = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+            format!("{file} {} {}: {}", result["level"], result["ruleId"], result["message"])
+        })
         .collect()
 }
 
@@ -63,19 +73,50 @@ fn options() -> Options {
     Options { repository: Some(repository), exit_code: 1, ..Options::default() }
 }
 
-#[test]
-fn the_multitool_has_no_complaint() {
-    let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
-    for (name, report) in [
+/// Every report of the samples, and one of 25,000 findings.
+fn reports() -> Vec<(&'static str, Report)> {
+    let mut large = samples::everything();
+    let finding = large.findings[0].clone();
+    large.findings = (0..25_000)
+        .map(|at| {
+            let mut one = finding.clone();
+            one.fingerprint = format!("{at:064x}");
+            one
+        })
+        .collect();
+    vec![
         ("empty", samples::empty()),
         ("company", samples::company()),
         ("everything", samples::everything()),
         ("gaps", samples::gaps_only()),
         ("hostile", samples::full_of(&samples::hostile_strings())),
-    ] {
-        let file = write(folder.path(), name, &report, &options());
-        assert_eq!(complaints(&multitool, &file), Vec::<String>::new(), "{name}");
+        ("large", large),
+    ]
+}
+
+#[test]
+fn the_multitool_has_no_complaint() {
+    let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
+    let mut files = Vec::new();
+    for (profile, name) in [(SarifProfile::Github, "github"), (SarifProfile::Full, "full")] {
+        let options = Options { sarif_profile: profile, ..options() };
+        for (report_name, report) in reports() {
+            files.push(write(folder.path(), &format!("{name}-{report_name}"), &report, &options));
+        }
     }
+    assert_eq!(complaints_of(&multitool, &files, "Sarif;Ghas"), Vec::<String>::new());
+}
+
+#[test]
+fn the_multitool_has_no_complaint_for_azure() {
+    let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
+    let pipeline = Pipeline::from_variables(&|name| {
+        Some(if name == "SYSTEM_COLLECTIONURI" { "https://dev.azure.com/contoso/" } else { "42" }.to_owned())
+    });
+    let options = Options { sarif_profile: SarifProfile::Ado, pipeline: Some(pipeline.expect("a build")), ..options() };
+    let all = reports();
+    let files: Vec<PathBuf> = all.iter().map(|(name, report)| write(folder.path(), name, report, &options)).collect();
+    assert_eq!(complaints_of(&multitool, &files, "Sarif;GHAzDO"), Vec::<String>::new());
 }
 
 #[test]

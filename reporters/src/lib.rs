@@ -8,6 +8,7 @@
 pub mod escape;
 pub mod formats;
 pub mod lanes;
+pub mod source;
 
 pub mod diff;
 
@@ -15,6 +16,7 @@ mod baseline;
 mod earlier;
 mod error;
 mod options;
+mod profile;
 #[cfg(test)]
 mod samples;
 mod sheets;
@@ -24,3 +26,4 @@ pub use baseline::baseline;
 pub use error::Error;
 pub use formats::{FORMATS, Format};
 pub use options::{AwsAccount, Options, Repository, Signed};
+pub use profile::{Pipeline, SarifProfile};

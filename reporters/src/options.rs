@@ -1,4 +1,5 @@
-use crate::escape;
+use crate::source::Lines;
+use crate::{Pipeline, SarifProfile, escape};
 
 /// How a report is to be written. The default is for a pipe: no colour, any width.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +24,14 @@ pub struct Options {
     pub signed: Option<Signed>,
     /// Whose findings they are, for AWS Security Hub.
     pub aws: Option<AwsAccount>,
+    /// Which service SARIF is written for.
+    pub sarif_profile: SarifProfile,
+    /// The pipeline that the scan ran in, for [`SarifProfile::Ado`].
+    pub pipeline: Option<Pipeline>,
+    /// What the report may have of the lines that its findings point at.
+    pub lines: Lines,
+    /// The URL of the scanned folder, with `/` at its end, for a terminal that follows links.
+    pub links: Option<String>,
 }
 
 /// An account of AWS in a region. The default is no account of anybody: Security Hub refuses it.
@@ -88,6 +97,10 @@ impl Default for Options {
             repository: None,
             signed: None,
             aws: None,
+            sarif_profile: SarifProfile::Github,
+            pipeline: None,
+            lines: Lines::new(),
+            links: None,
         }
     }
 }

@@ -46,6 +46,7 @@ fn run(events: u64) {
         .into_iter()
         .map(|(name, role)| Trail {
             name: name.into(),
+            declared_at: None,
             kind: "json-log",
             role,
             watches: Vec::new(),

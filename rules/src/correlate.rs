@@ -36,7 +36,7 @@ use serde::Serialize;
 pub use names::Names;
 
 use crate::inventory::{Inventory, ItemId};
-use crate::model::{Covered, Entry, EventKind, Hole, Outcome, Raw, Role, Time, Trail};
+use crate::model::{Covered, Entry, EventKind, Hole, Location, Outcome, Raw, Role, Time, Trail};
 use crate::policy::Policy;
 use cells::Cells;
 use changes::Comparisons;
@@ -352,6 +352,9 @@ pub struct Reading {
 pub struct TrailReport {
     /// The name.
     pub name: String,
+    /// The line of the config that names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_at: Option<Location>,
     /// `vault-audit`, `cloudtrail`, …
     pub kind: &'static str,
     /// Which record of a change it is.

@@ -14,6 +14,9 @@ pub use history::{DiffArgs, DiffFormat, HistoryArgs};
 mod narrow;
 
 pub use narrow::NarrowArgs;
+mod show;
+
+pub use show::{Links, Profile, ShowArgs};
 
 /// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
 ///
@@ -38,13 +41,13 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  keytrail scan                                   look at the current folder
-  keytrail scan --format sarif=keytrail.sarif     the same, for GitHub code scanning
-  keytrail leaks                                  search files and git history for secrets
-  keytrail trace DATABASE_PASSWORD                who changed it, and did it leave its traces
-  keytrail scan --fix --dry-run                   what would be rotated, and how
-  keytrail init                                   write a commented keytrail.toml of what is there
-  keytrail rules explain overdue-rotation         why a finding matters, and how to fix it
+  keytrail scan                            look at the current folder
+  keytrail scan --format sarif=out.sarif   the same, for code scanning
+  keytrail leaks                           search files and history for secrets
+  keytrail trace DATABASE_PASSWORD         who changed it, with which traces
+  keytrail scan --fix --dry-run            what would be rotated, and how
+  keytrail init                            write a commented keytrail.toml
+  keytrail rules explain no-owner          why a finding matters, how to fix it
 
 Exit status:
   0  nothing at or above --fail-on
@@ -127,12 +130,15 @@ pub struct ReportArgs {
     /// An earlier JSON report: what it has already does not count.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub baseline: Option<PathBuf>,
-    /// Show everything: repeated findings unfolded.
+    /// Show everything: repeats unfolded, and each finding with its line, without any value that stands there.
     #[arg(long, short)]
     pub verbose: bool,
     /// On what.
     #[command(flatten)]
     pub narrow: NarrowArgs,
+    /// How.
+    #[command(flatten)]
+    pub show: ShowArgs,
 }
 
 /// The formats by name.
@@ -189,13 +195,15 @@ pub struct ScanArgs {
 }
 
 const SCAN_HELP: &str = "\
-Without a keytrail.toml the folder is searched for .env.schema, runbooks (Markdown tables with a frequency column),
-.env files, Kubernetes manifests, compose files, GitHub workflows and key files, and with its git history for leaked
-secrets. Stores are read only if the config names them; values are compared by keyed fingerprint, in memory, and are
-never written anywhere.
+Without a keytrail.toml the folder is searched for .env.schema, runbooks
+(Markdown tables with a frequency column), .env files, Kubernetes manifests,
+compose files, GitHub workflows and key files, and with its git history for
+leaked secrets. Stores are read only if the config names them; values are
+compared by keyed fingerprint, in memory, and are never written anywhere.
 
-What a scan sees is remembered in .keytrail/ (fingerprints, never values), so that places without a history, such as a
-.env file, have ages from the second scan on.";
+What a scan sees is remembered in .keytrail/ (fingerprints, never values), so
+that places without a history, such as a .env file, have ages from the second
+scan on.";
 
 /// Options of `leaks`.
 #[derive(Debug, Args)]
@@ -247,17 +255,19 @@ pub struct LeaksArgs {
 
 const LEAKS_HELP: &str = "\
 Examples:
-  keytrail leaks                             the current folder and its git history
-  keytrail leaks --staged                    what is staged: for a pre-commit hook
+  keytrail leaks                             this folder and its history
+  keytrail leaks --staged                    what is staged, before a commit
   keytrail leaks --range origin/main..HEAD   what a pull request brings in
   keytrail leaks /var/log/app app.log.gz     logs, compressed or not
-  keytrail leaks --env-file .env             the values of a .env file as well, wherever they are
+  keytrail leaks --env-file .env             its values as well
   kubectl logs -f deploy/api | keytrail leaks -
 
-Exit status: 0 nothing found, 1 found at or above --fail-on, 2 could not run, 3 some of it could not be read.
+Exit status: 0 nothing found, 1 found at or above --fail-on, 2 could not run, 3
+some of it could not be read.
 
-A finding can be let pass by `keytrail:allow REASON` on its line, or by its fingerprint in [[leaks.accept]] of
-keytrail.toml. The report never holds a value.";
+A finding can be let pass by `keytrail:allow REASON` on its line, or by its
+fingerprint in [[leaks.accept]] of keytrail.toml. The report never holds a
+value.";
 
 /// Options of `inventory`.
 #[derive(Debug, Args)]
@@ -311,17 +321,18 @@ pub struct RotateArgs {
 
 const ROTATE_HELP: &str = "\
 Examples:
-  keytrail rotate DATABASE_PASSWORD --dry-run     every effect in order
-  keytrail rotate API_TOKEN@staging --yes         in one environment, without asking
-  keytrail rotate API_TOKEN --emergency           revoke first: the old value leaked
-  keytrail rotate --resume                        go on with whatever is under way
+  keytrail rotate DATABASE_PASSWORD --dry-run   every effect in order
+  keytrail rotate API_TOKEN@staging --yes       in one environment, unasked
+  keytrail rotate API_TOKEN --emergency         revoke first: it leaked
+  keytrail rotate --resume                      go on with what is under way
   keytrail rotate --rollback kt-20261121t183000z-0f3a9c21
 
-Each step is written down before and after it is done, so that a rotation that was killed at any instant goes on with
---resume. While the old value still works, it can be taken back.
+Each step is written down before and after it is done, so that a rotation that
+was killed at any instant goes on with --resume. While the old value still
+works, it can be taken back.
 
-Exit status: 0 all of it is rotated, or waits until the old value is revoked; 1 something was rolled back, is stuck or
-was not begun; 2 could not run.";
+Exit status: 0 all of it is rotated, or waits until the old value is revoked; 1
+something was rolled back, is stuck or was not begun; 2 could not run.";
 
 /// Options of `trace`.
 #[derive(Debug, Args)]
@@ -342,12 +353,13 @@ pub struct TraceArgs {
 
 const TRACE_HELP: &str = "\
 Examples:
-  keytrail trace DATABASE_PASSWORD                       in every environment
-  keytrail trace DATABASE_PASSWORD@production            in one
-  keytrail trace 'vault:secret/shop/database#password'   by a place that holds it
+  keytrail trace DATABASE_PASSWORD                 in every environment
+  keytrail trace DATABASE_PASSWORD@production      in one
+  keytrail trace 'vault:secret/shop/db#password'   by a place that holds it
 
-Time runs down. Each event stands in the lane of the record that it is a trace in, with who did it and the line that says
-so; a lane is shaded where its record has no data. Each change ends with its verdict and the next step.";
+Time runs down. Each event stands in the lane of the record that it is a trace
+in, with who did it and the line that says so; a lane is shaded where its
+record has no data. Each change ends with its verdict and the next step.";
 
 /// Options of `trails`.
 #[derive(Debug, Args)]
@@ -483,6 +495,25 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_the_terminal() {
+        let mut pages = vec![Cli::command()];
+        while let Some(page) = pages.pop() {
+            pages.extend(page.get_subcommands().cloned());
+            let own = page.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(own.lines().all(|line| line.chars().count() < 80), "{}: {own}", page.get_name());
+            for width in [80, 100] {
+                for long in [false, true] {
+                    let mut page = page.clone().term_width(width);
+                    let help = if long { page.render_long_help() } else { page.render_help() };
+                    let help = help.to_string();
+                    let longest = help.lines().max_by_key(|line| line.chars().count()).unwrap_or_default();
+                    assert!(longest.chars().count() <= width, "{} at {width}: {longest}", page.get_name());
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,13 +10,14 @@ use keytrail_rules::correlate::Verdict;
 use keytrail_rules::model::{FingerprintKey, Snapshot, Time};
 use keytrail_rules::text::visible;
 
-use crate::cli::{Cli, Color, Command, SourceArgs};
+use crate::cli::{Cli, Command, SourceArgs};
 use crate::collect::{self, Collection, progress};
 use crate::config::Config;
 use crate::error::Error;
 use crate::leaks::hunt;
 use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
+use terminal::use_color;
 
 mod completions;
 mod diff;
@@ -33,6 +34,7 @@ mod rotate;
 mod rotation;
 mod rules;
 mod scan;
+mod terminal;
 mod trace;
 mod trails;
 
@@ -200,17 +202,5 @@ fn print(bytes: &[u8]) -> Result<(), Error> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
         _ => Ok(()),
-    }
-}
-
-/// Whether standard output gets colours.
-fn use_color(color: Color) -> bool {
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            wanted && std::io::IsTerminal::is_terminal(&std::io::stdout())
-        }
     }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod incidents;
 pub mod inventory;
 pub mod leaks;
+pub mod lines;
 pub mod repository;
 pub mod rotation;
 pub mod source;

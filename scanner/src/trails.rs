@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use keytrail_rules::correlate::Names;
 use keytrail_rules::model::{
-    Covered, Entry, EventKind, FingerprintKey, Gap, Outcome, Place, Raw, Role, Time, Trail, ValueMark,
+    Covered, Entry, EventKind, FingerprintKey, Gap, Location, Outcome, Place, Raw, Role, Time, Trail, ValueMark,
 };
 use sha2::{Digest, Sha256};
 
@@ -283,6 +283,8 @@ impl TrailKind {
         }
         Trail {
             name: config.name.clone(),
+            // What is read without a table of its own stands at the file as a whole.
+            declared_at: Some(&config.location).filter(|at| **at != Location::of_file(&at.file)).cloned(),
             kind: self.name,
             role: config.role.unwrap_or(self.role),
             watches,

@@ -1,34 +1,44 @@
-//! SARIF 2.1.0 (OASIS) as GitHub code scanning takes it.
+//! SARIF 2.1.0 (OASIS), for GitHub code scanning, for that of Azure DevOps, or in full ([`SarifProfile`]).
 //!
 //! # Guarantees
-//! * Every result has a physical location: GitHub refuses a whole file for one that has none. What is not said in a
-//!   file points at [`Options::anchor`], with the property `partial`.
-//! * What an exception or the baseline covers is left out: GitHub shows suppressed results as open alerts.
+//! * Every result has a physical location: GitHub refuses a whole file for one that has none. See [`locations`] for
+//!   what is not said in a file.
+//! * For code scanning, what an exception or the baseline covers is left out: it shows suppressed results as open
+//!   alerts. In full, it is there with its justification, or as unchanged.
+//! * For code scanning, what is beyond its limits is left out by us, the least severe first, and a notification says
+//!   so: what the service would keep is not the worst. In full, nothing is left out.
 //! * A scan with gaps never looks complete: `executionSuccessful` is false, with a notification of level `error` for
-//!   each gap, which SARIF 2.1.0 §3.58.6 defines as results that are "incorrect or incomplete". Such a file must not
-//!   be uploaded: GitHub closes the alerts that it misses.
+//!   each gap, which SARIF 2.1.0 §3.58.6 defines as results that are "incorrect or incomplete". GitHub's service was made
+//!   to refuse such a file, so that no alert closes (<https://github.com/github/codeql-action/pull/1393>), but it does
+//!   not for every tool: such a file must not be uploaded at all. It is written nevertheless: other readers want what was
+//!   found, and without it the file of an earlier scan would be uploaded in its place.
 //! * No line of a file is quoted, since it may hold a value: snippets are the run's redaction token (§3.14.28).
+//!
+//! GitHub has one severity for a rule. A finding that is not as severe as its rule is a result of a rule of its own,
+//! `KTL2004` for what is of low severity; see [`descriptors`].
 //!
 //! The limits are those of GitHub: <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>.
 
 mod descriptors;
 mod locations;
+mod results;
+mod run;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io::Write;
 
-use keytrail_rules::checks::{RULES, Rule};
-use keytrail_rules::model::{Finding, Gap, Severity};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use keytrail_rules::model::Finding;
 use keytrail_rules::report::Report;
 use serde_json::json;
-use serde_sarif::sarif::{
-    ArtifactLocation, Invocation, Message, Notification, PropertyBag, ReportingDescriptorReference, Result as Outcome,
-    ResultLevel, Run, RunAutomationDetails, Sarif, ToolComponent, VersionControlDetails,
-};
+use serde_sarif::sarif::Sarif;
 
-use self::locations::{Files, REDACTED, ROOT};
+use self::descriptors::Descriptors;
+use self::locations::Files;
 use super::Format;
-use crate::{Error, Options, escape};
+use crate::{Error, Options, SarifProfile, escape};
 
 /// For code scanning services.
 pub(super) static FORMAT: Format = Format {
@@ -42,187 +52,104 @@ pub(super) static FORMAT: Format = Format {
 /// GitHub shows so many results of a run, and does not say which.
 const MAX_RESULTS: usize = 5_000;
 
+/// GitHub takes a file of so many bytes, compressed.
+const MAX_COMPRESSED: u64 = 10_000_000;
+
 /// GitHub's limit for descriptions, in characters.
 const MAX_TEXT: usize = 1_024;
 
 /// Where the rules are described.
 const HOME: &str = "https://keytrail.dev";
 
-fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
-    let groups = groups(report);
-    let (kept, left_out) = groups.split_at(groups.len().min(MAX_RESULTS));
-    let files = Files { options };
-    let results = kept.iter().map(|group| result(group, &files)).collect::<Result<Vec<_>, _>>()?;
-
-    let builder = Run::builder()
-        .tool(driver(report))
-        .automation_details(RunAutomationDetails::builder().id(format!("keytrail/{}", category(options))).build())
-        .original_uri_base_ids(BTreeMap::from([(ROOT.to_owned(), root())]))
-        .invocations(vec![invocation(report, left_out.len(), &files)])
-        .column_kind(json!("utf16CodeUnits"))
-        .redaction_tokens(vec![REDACTED.to_owned()])
-        .results(results);
-    let run = match provenance(options) {
-        Some(provenance) => builder.version_control_provenance(vec![provenance]).build(),
-        None => builder.build(),
-    };
-    let log = Sarif::builder()
-        .schema("https://json.schemastore.org/sarif-2.1.0.json".to_owned())
-        .version(json!("2.1.0"))
-        .runs(vec![run])
-        .build();
-    super::json::document(&log)
+/// A report on its way to SARIF.
+struct Log<'a> {
+    report: &'a Report,
+    options: &'a Options,
+    files: Files<'a>,
 }
 
-/// The findings that count, worst first; those that have one fingerprint together, since they are one alert.
-fn groups(report: &Report) -> Vec<Vec<&Finding>> {
-    let mut findings: Vec<&Finding> = report.counting().collect();
-    findings.sort_by_key(|finding| Reverse(finding.severity));
-    let mut at: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings {
-        match at.get(finding.fingerprint.as_str()) {
-            Some(at) => groups[*at].push(finding),
-            None => {
-                at.insert(&finding.fingerprint, groups.len());
-                groups.push(vec![finding]);
+fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
+    Log { report, options, files: Files::new(report, options) }.fitting(MAX_COMPRESSED)
+}
+
+/// So many bytes GitHub's upload action makes of a document. One that is within the limit to begin with is not looked at.
+fn compressed(document: &[u8], limit: u64) -> u64 {
+    let length = document.len() as u64;
+    if length <= limit {
+        return length;
+    }
+    let mut encoder = GzEncoder::new(Counter(0), Compression::fast());
+    match encoder.write_all(document).and_then(|()| encoder.finish()) {
+        Ok(Counter(bytes)) => bytes,
+        Err(_) => length,
+    }
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> Log<'a> {
+    fn is_full(&self) -> bool {
+        self.options.sarif_profile == SarifProfile::Full
+    }
+
+    /// The findings to write, worst first; those that have one fingerprint together, since they are one alert.
+    fn groups(&self) -> Vec<Vec<&'a Finding>> {
+        let all = self.report.findings.iter();
+        let mut findings: Vec<&Finding> = all.filter(|finding| self.is_full() || finding.counts()).collect();
+        findings.sort_by_key(|finding| Reverse(finding.severity));
+        let mut at: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut groups: Vec<Vec<&Finding>> = Vec::new();
+        for finding in findings {
+            match at.get(finding.fingerprint.as_str()) {
+                Some(at) => groups[*at].push(finding),
+                None => {
+                    at.insert(&finding.fingerprint, groups.len());
+                    groups.push(vec![finding]);
+                }
             }
         }
+        groups
     }
-    groups
-}
 
-fn driver(report: &Report) -> ToolComponent {
-    ToolComponent::builder()
-        .name("Keytrail")
-        .full_name(format!("Keytrail {}", report.tool.version))
-        .organization("Keytrail")
-        .version(report.tool.version)
-        .semantic_version(report.tool.version)
-        .information_uri(HOME)
-        .rules(RULES.iter().map(|rule| descriptors::descriptor(rule)).collect::<Vec<_>>())
-        .build()
-}
-
-/// GitHub's category is what is before the last slash, so that there has to be one at the end.
-fn category(options: &Options) -> String {
-    let category = options.category.trim_matches('/');
-    if category.is_empty() { String::new() } else { format!("{category}/") }
-}
-
-fn root() -> ArtifactLocation {
-    ArtifactLocation::builder().description(Message::from("The root of the repository.")).build()
-}
-
-fn provenance(options: &Options) -> Option<VersionControlDetails> {
-    let repository = options.repository.as_ref()?;
-    let mut details = VersionControlDetails::builder()
-        .repository_uri(repository.uri())
-        .mapped_to(ArtifactLocation::builder().uri_base_id(ROOT).build())
-        .build();
-    details.revision_id.clone_from(&repository.revision);
-    details.branch.clone_from(&repository.branch);
-    Some(details)
-}
-
-/// One result for findings of one fingerprint, the first of which speaks for them.
-fn result(group: &[&Finding], files: &Files<'_>) -> Result<Outcome, Error> {
-    let finding = group[0];
-    let (index, rule) = RULES
-        .iter()
-        .enumerate()
-        .find(|(_, rule)| rule.id == finding.rule)
-        .ok_or_else(|| Error::UnknownRule(finding.rule.to_owned()))?;
-    let primary = files.primary(finding);
-    let subject = finding.item.as_ref().map_or_else(|| files.subject(finding), |item| text(item.as_str()));
-    let related = files.related(group);
-    let builder = Outcome::builder()
-        .rule_id(rule.code)
-        .rule_index(index as i64)
-        .level(level(finding.severity))
-        .message(
-            Message::builder()
-                .id(descriptors::MESSAGE)
-                .arguments(vec![subject])
-                .text(sentence(&finding.message))
-                .build(),
-        )
-        .locations(vec![primary])
-        .partial_fingerprints(fingerprints(&finding.fingerprint))
-        .properties(properties(finding, rule));
-    Ok(if related.is_empty() { builder.build() } else { builder.related_locations(related).build() })
-}
-
-/// GitHub tells alerts apart by `primaryLocationLineHash` alone, and takes any hash there. That of a line would
-/// change with the lines around it, and be the same for two secrets on one line; that of the finding does neither.
-fn fingerprints(fingerprint: &str) -> BTreeMap<String, String> {
-    let short: String = fingerprint.chars().take(16).collect();
-    BTreeMap::from([
-        ("keytrail/v1".to_owned(), fingerprint.to_owned()),
-        ("primaryLocationLineHash".to_owned(), format!("{short}:1")),
-    ])
-}
-
-fn properties(finding: &Finding, rule: &Rule) -> PropertyBag {
-    let mut bag = BTreeMap::from([
-        ("rule".to_owned(), json!(rule.id)),
-        ("severity".to_owned(), json!(finding.severity.as_str())),
-        ("fixable".to_owned(), json!(finding.fixable)),
-    ]);
-    if let Some(item) = &finding.item {
-        bag.insert("secret".to_owned(), json!(text(item.as_str())));
+    /// The document, with as many results as the service takes.
+    fn fitting(&self, limit: u64) -> Result<Vec<u8>, Error> {
+        let groups = self.groups();
+        if self.is_full() {
+            return self.document(&groups, 0);
+        }
+        let mut kept = groups.len().min(MAX_RESULTS);
+        loop {
+            let document = self.document(&groups[..kept], groups.len() - kept)?;
+            if kept == 0 || compressed(&document, limit) <= limit {
+                return Ok(document);
+            }
+            kept /= 2;
+        }
     }
-    if !finding.next.is_empty() {
-        bag.insert("next".to_owned(), json!(text(&finding.next)));
-    }
-    if !finding.controls.is_empty() {
-        bag.insert("controls".to_owned(), json!(finding.controls));
-    }
-    PropertyBag::builder().additional_properties(bag).build()
-}
 
-fn level(severity: Severity) -> ResultLevel {
-    match severity {
-        Severity::Critical | Severity::High => ResultLevel::Error,
-        Severity::Medium => ResultLevel::Warning,
-        Severity::Low | Severity::Info => ResultLevel::Note,
+    fn document(&self, groups: &[Vec<&Finding>], left_out: usize) -> Result<Vec<u8>, Error> {
+        let descriptors = Descriptors::new(groups.iter().map(|group| group[0]));
+        let (results, unrelated) = self.results(groups, &descriptors)?;
+        let run = self.run(results, &descriptors, left_out, unrelated);
+        let log = Sarif::builder()
+            .schema("https://json.schemastore.org/sarif-2.1.0.json".to_owned())
+            .version(json!("2.1.0"))
+            .runs(vec![run])
+            .build();
+        super::json::document(&log)
     }
-}
-
-fn invocation(report: &Report, left_out: usize, files: &Files<'_>) -> Invocation {
-    let mut notifications: Vec<Notification> = report.gaps.iter().map(|gap| notification(gap, files)).collect();
-    if left_out > 0 {
-        let message = format!(
-            "{left_out} results were left out: code scanning shows {MAX_RESULTS} of a run, and these are the worst."
-        );
-        notifications.push(notice("results-left-out", "warning", &message));
-    }
-    Invocation::builder()
-        .execution_successful(report.gaps.is_empty())
-        .exit_code(i64::from(files.options.exit_code))
-        // The instant that the report is about, so that it can be reproduced to the byte.
-        .start_time_utc(report.as_of.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
-        .tool_execution_notifications(notifications)
-        .build()
-}
-
-fn notification(gap: &Gap, files: &Files<'_>) -> Notification {
-    let reason = gap.reason.as_str();
-    let mut message = format!("'{}' could not be read ({reason}): {}.", gap.source, gap.message.trim_end_matches('.'));
-    if let Some(hint) = &gap.hint {
-        message += &format!(" Hint: {}.", hint.trim_end_matches('.'));
-    }
-    let mut notification = notice(&format!("gap/{reason}"), "error", &message);
-    notification.locations = files.of_gap(gap).map(|location| vec![location]);
-    notification
-}
-
-fn notice(id: &str, level: &str, message: &str) -> Notification {
-    Notification::builder()
-        .descriptor(ReportingDescriptorReference::builder().id(id).build())
-        .level(json!(level))
-        .message(Message::builder().text(sentence(message)).build())
-        .build()
 }
 
 /// Text that is safe to show and not too long. `](` would begin a link in a SARIF message (§3.11.6).

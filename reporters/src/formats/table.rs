@@ -2,11 +2,14 @@
 //! do not show in full, then what could not be read, then the totals.
 //!
 //! # Guarantees
-//! * Nothing that was scanned reaches the terminal unescaped: the output has no control character but line feeds and,
-//!   with [`Options::color`], our own colours.
+//! * Nothing that was scanned reaches the terminal unescaped: the output has no control character but line feeds, with
+//!   [`Options::color`] our own colours, and with [`Options::links`] our own links.
 //! * Colour never carries meaning alone.
+//! * What would fill many screens fits one, unless `verbose`; what is not shown is counted.
 //! * Without a width, each row is one line, whatever its length.
 
+mod annotated;
+mod brief;
 mod changes;
 mod diff;
 mod findings;
@@ -14,6 +17,7 @@ mod gaps;
 mod history;
 mod inventory;
 mod layout;
+mod links;
 mod secrets;
 mod totals;
 mod trails;
@@ -40,6 +44,9 @@ pub(super) static FORMAT: Format =
 
 fn render(report: &Report, options: &Options) -> Result<Vec<u8>, Error> {
     let page = Page { report, options };
+    if page.is_long() {
+        return Ok(page.brief().into_bytes());
+    }
     let sections = [
         page.secrets(),
         page.findings(),

@@ -4,7 +4,7 @@ use keytrail_rules::correlate::{
     EventReport, Flag, Missing, Reading, Rotation, Silence, Trace, Traces, TrailReport, Verdict,
 };
 use keytrail_rules::inventory::ItemId;
-use keytrail_rules::model::{Covered, Environment, EventKind, Hole, Key, Outcome, Proof, Raw, Role, Time};
+use keytrail_rules::model::{Covered, Environment, EventKind, Hole, Key, Location, Outcome, Proof, Raw, Role, Time};
 use keytrail_rules::report::Report;
 
 use super::time;
@@ -137,6 +137,7 @@ pub(crate) fn trail(name: &str, kind: &'static str, role: Role, proof: Proof) ->
     let until = time("2026-03-03T00:00:00Z");
     TrailReport {
         name: name.to_owned(),
+        declared_at: Some(Location { file: "keytrail.toml".into(), line: 30, start_column: 8, end_column: 21 }),
         kind,
         role,
         records: 12_345,

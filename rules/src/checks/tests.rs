@@ -80,6 +80,7 @@ fn flagged(verdict: Verdict, flag: Flag) -> Correlation {
 fn trail(name: &str, role: Role) -> TrailReport {
     TrailReport {
         name: name.into(),
+        declared_at: Some(Location { line: 7, ..Location::of_file("keytrail.toml") }),
         kind: "json-log",
         role,
         records: 10,

@@ -55,7 +55,10 @@ fn judge(cx: &Context<'_>, trail: &TrailReport) -> Option<Finding> {
     Some(
         finding
             .severity(severity)
-            .at(holes.iter().find_map(|hole| hole.raw.as_ref().and_then(location)))
+            .at(holes
+                .iter()
+                .find_map(|hole| hole.raw.as_ref().and_then(location))
+                .or_else(|| trail.declared_at.clone()))
             .evidence(evidence.take(SHOWN))
             .next("keytrail trails"),
     )

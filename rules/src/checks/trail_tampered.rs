@@ -32,7 +32,7 @@ fn judge(trail: &TrailReport) -> Option<Finding> {
     };
     Some(
         Finding::new(&RULE, &trail.name, message)
-            .at(tampered.iter().find_map(|hole| line(hole)))
+            .at(tampered.iter().find_map(|hole| line(hole)).or_else(|| trail.declared_at.clone()))
             .evidence(tampered.iter().map(|hole| Evidence::new(note(hole), line(hole), None)))
             .next("keytrail trails"),
     )

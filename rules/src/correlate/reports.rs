@@ -127,6 +127,7 @@ pub(super) fn trails(cells: &Cells<'_>) -> Vec<TrailReport> {
             holes.dedup();
             TrailReport {
                 name: trail.name.clone(),
+                declared_at: trail.declared_at.clone(),
                 kind: trail.kind,
                 role: trail.role,
                 records: state.records,

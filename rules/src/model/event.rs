@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde::{Serialize, Serializer};
 
-use super::{Place, Time, secret::hex};
+use super::{Location, Place, Time, secret::hex};
 
 /// Which of the three records of a change a trail is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -243,6 +243,8 @@ fn hexadecimal<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, 
 pub struct Trail {
     /// The name in the config.
     pub name: String,
+    /// The line of the config that names it.
+    pub declared_at: Option<Location>,
     /// `vault-audit`, `cloudtrail`, …
     pub kind: &'static str,
     /// Which record of a change it is. A trail may hold events of other roles too: a database's log shows who was let in

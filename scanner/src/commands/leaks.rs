@@ -67,11 +67,12 @@ pub(super) fn run(cli: &Cli, args: &LeaksArgs) -> Result<Status, Error> {
     let status = outputs.judge(&mut report);
     let context = Options {
         anchor: "keytrail.toml".to_owned(),
+        category: "leaks".to_owned(),
         prefix: repository::prefix(Path::new(".")),
         repository: repository::of_workflow(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         ..options(false, args.report.verbose, status.code())
     };
-    outputs.write(&report, &context)?;
+    outputs.write(&report, &context, Path::new("."))?;
     Ok(status)
 }
 

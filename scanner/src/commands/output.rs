@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use keytrail_reporters::{AwsAccount, Format, Options};
+use keytrail_reporters::{AwsAccount, Format, Options, Pipeline, SarifProfile};
 use keytrail_rules::controls::{Framework, bears_on};
 use keytrail_rules::report::Report;
 
-use super::{Status, print, use_color};
-use crate::cli::{Color, FailOn, ReportArgs};
+use super::{Status, print, terminal, use_color, warn};
+use crate::cli::{Color, FailOn, Links, Profile, ReportArgs};
 use crate::error::Error;
+use crate::lines::{self, Wanted};
 use crate::source::open_regular;
 
 /// A format and where its bytes go; `None` is standard output.
@@ -26,15 +27,34 @@ pub(super) struct Outputs {
     color: Color,
     frameworks: Vec<&'static Framework>,
     aws: Option<AwsAccount>,
+    links: Links,
+    profile: SarifProfile,
+    pipeline: Option<Pipeline>,
+    category: Option<String>,
 }
 
 impl Outputs {
     /// Reads the options.
     pub(super) fn new(args: &ReportArgs, color: Color) -> Result<Self, Error> {
         let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+        let (profile, pipeline) = match args.show.sarif_profile {
+            Profile::Github => (SarifProfile::Github, None),
+            Profile::Full => (SarifProfile::Full, None),
+            Profile::Ado => (SarifProfile::Ado, Some(pipeline()?)),
+        };
         let outputs = outputs(args)?;
-        let (frameworks, aws) = (args.narrow.framework.clone(), account(args, &outputs)?);
-        Ok(Self { outputs, baseline, fail_on: args.fail_on, color, frameworks, aws })
+        Ok(Self {
+            aws: account(args, &outputs)?,
+            frameworks: args.narrow.framework.clone(),
+            outputs,
+            baseline,
+            fail_on: args.fail_on,
+            color,
+            links: args.show.links,
+            profile,
+            pipeline,
+            category: args.show.category.clone(),
+        })
     }
 
     /// Whether a program reads the report from standard output.
@@ -50,20 +70,39 @@ impl Outputs {
         status(report, self.fail_on, &self.frameworks)
     }
 
-    /// Writes the report in every format.
-    pub(super) fn write(self, report: &Report, context: &Options) -> Result<(), Error> {
+    /// Writes the report on the folder `root` in every format.
+    pub(super) fn write(self, report: &Report, context: &Options, root: &Path) -> Result<(), Error> {
         let narrowed = (!self.frameworks.is_empty()).then(|| report.only(&self.frameworks));
         let report = narrowed.as_ref().unwrap_or(report);
-        let context = &Options { aws: self.aws, ..context.clone() };
+        let has = |name: &str| self.outputs.iter().any(|(format, _)| format.name == name);
+        let is_sarif = has("sarif");
+        let wanted = Wanted { hashes: is_sarif, shown: context.verbose && has("table") };
+        let mut options = Options {
+            lines: lines::of_report(report, root, wanted),
+            sarif_profile: self.profile,
+            pipeline: self.pipeline,
+            aws: self.aws,
+            ..context.clone()
+        };
+        if let Some(category) = self.category {
+            options.category = category;
+        }
+        let (links, width) = (terminal::links(self.links, root), options.width);
         for (format, file) in self.outputs {
-            let to_terminal = file.is_none() && use_color(self.color);
-            let options =
-                Options { color: to_terminal, width: context.width.filter(|_| file.is_none()), ..context.clone() };
+            let is_shown = file.is_none();
+            options.color = is_shown && use_color(self.color);
+            options.width = width.filter(|_| is_shown);
+            options.links = links.clone().filter(|_| is_shown);
             let bytes = (format.render)(report, &options)?;
             match file {
                 Some(file) => file::write(&file, &bytes).map_err(|error| Error::Write(file, error))?,
                 None => print(&bytes)?,
             }
+        }
+        if is_sarif && self.profile != SarifProfile::Full && !report.summary.complete {
+            warn(
+                "the SARIF is of an incomplete scan and says so: do not upload it, it would close the alerts it misses",
+            );
         }
         Ok(())
     }
@@ -71,9 +110,17 @@ impl Outputs {
 
 /// How a report is rendered on this machine.
 pub(super) fn options(color: bool, verbose: bool, exit_code: u8) -> Options {
-    let is_terminal = std::io::stdout().is_terminal();
-    let width = terminal_size::terminal_size().map(|(width, _)| width.0).filter(|_| is_terminal);
-    Options { color, width, verbose, exit_code, ..Options::default() }
+    Options { color, width: terminal::width(), verbose, exit_code, ..Options::default() }
+}
+
+/// The build of Azure Pipelines that this runs in.
+fn pipeline() -> Result<Pipeline, Error> {
+    Pipeline::from_variables(&|name| std::env::var(name).ok()).map_err(|missing| {
+        Error::usage(
+            format!("the ado profile names the pipeline, and {missing} is not set"),
+            "run it in Azure Pipelines, which sets it, or leave --sarif-profile out",
+        )
+    })
 }
 
 /// The formats of `--format` and their files.

@@ -37,13 +37,14 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
     }
     let context = Options {
         anchor: anchor(&report, args),
+        category: category(&facets),
         prefix: repository::prefix(&args.source.path),
         repository: repository::of_workflow(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         ..options(false, args.report.verbose, status.code())
     };
     // A program that reads the report must not find the plan behind it.
     let is_piped = outputs.is_piped();
-    outputs.write(&report, &context)?;
+    outputs.write(&report, &context, &args.source.path)?;
     if args.fix && args.dry_run {
         let plan = fix::preview(args, &config, &report)?;
         if is_piped {
@@ -54,6 +55,15 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         }
     }
     Ok(status)
+}
+
+/// What the run is about: one that looked at some parts only must not close the alerts of the others.
+fn category(facets: &BTreeSet<Facet>) -> String {
+    if facets.len() == Facet::ALL.len() {
+        return "scan".to_owned();
+    }
+    let parts: Vec<&str> = facets.iter().map(|facet| facet.as_str()).collect();
+    format!("scan-{}", parts.join("-"))
 }
 
 /// The file that a finding without a line of its own points to: the config, else a schema, else any file that was

@@ -1,15 +1,24 @@
 //! Where findings and gaps are (SARIF 2.1.0 §3.28).
+//!
+//! What is not said in a file of the repository points, with the place in the store as its logical location, at
+//! 1. the line of its own evidence, else
+//! 2. the line that declares the secret, or one whose place it rests on, or that holds it, else
+//! 3. the first line of [`Options::anchor`], with the property `partial`.
+//!
+//! Findings about trails whose files lie elsewhere point at the `[[trail]]` of the config: their rules see to that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use keytrail_rules::inventory::ItemId;
 use keytrail_rules::model::{Evidence, Finding, Gap, Location as Line, Place};
+use keytrail_rules::report::{ItemReport, Report};
 use serde_json::json;
 use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Location, LogicalLocation, Message, PhysicalLocation, PropertyBag, Region,
 };
 
 use super::{sentence, text};
-use crate::{Options, escape};
+use crate::{Options, SarifProfile, escape, source};
 
 /// The name of the repository's root, as GitHub expects it.
 pub(super) const ROOT: &str = "%SRCROOT%";
@@ -18,30 +27,73 @@ pub(super) const ROOT: &str = "%SRCROOT%";
 pub(super) const REDACTED: &str = "[REDACTED]";
 
 /// GitHub keeps so many locations of a result.
-const MAX_LOCATIONS: usize = 100;
+pub(super) const MAX_LOCATIONS: usize = 100;
 
 /// Turns lines of files into locations of the repository.
 pub(super) struct Files<'a> {
-    pub(super) options: &'a Options,
+    options: &'a Options,
+    items: BTreeMap<&'a ItemId, &'a ItemReport>,
+    /// The secrets of places.
+    of_place: BTreeMap<&'a Place, &'a ItemReport>,
 }
 
-impl Files<'_> {
-    /// The line of a finding: its own, else that of its first evidence, else the anchor; with the places in stores
-    /// that it is about.
-    pub(super) fn primary(&self, finding: &Finding) -> Location {
-        let lines = finding.location.iter().chain(finding.evidence.iter().filter_map(|one| one.location.as_ref()));
+/// Where a finding is.
+pub(super) struct Primary<'a> {
+    pub(super) location: Location,
+    /// The line, where the finding or its evidence has it.
+    pub(super) line: Option<&'a Line>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(report: &'a Report, options: &'a Options) -> Self {
+        let copies = |item: &'a ItemReport| item.copies.iter().map(move |copy| (&copy.place, item));
+        Self {
+            options,
+            items: report.items.iter().map(|item| (&item.id, item)).collect(),
+            of_place: report.items.iter().flat_map(copies).collect(),
+        }
+    }
+
+    /// The line of a finding, with the places in stores that it is about.
+    pub(super) fn primary(&self, finding: &'a Finding) -> Primary<'a> {
         let places: BTreeSet<&Place> = finding.evidence.iter().filter_map(|one| one.place.as_ref()).collect();
-        let known = lines.into_iter().find_map(|line| self.physical(line));
-        let mut location = Location::builder().build();
-        if known.is_none() {
+        let evidence = finding.evidence.iter().filter_map(|one| one.location.as_ref());
+        let mut own = finding.location.iter().chain(evidence);
+        let known = own.find_map(|line| Some((line, self.physical(line)?)));
+        // Hashes are known of this line alone.
+        let line = known.as_ref().map(|(line, _)| *line).filter(|line| source::line_of(finding) == Some(line));
+        let (physical, is_partial) = match known {
+            Some((_, physical)) => (physical, false),
+            None => match self.declaration(finding, &places) {
+                Some(physical) => (physical, false),
+                None => (self.anchor(), true),
+            },
+        };
+        let mut location = Location::builder().physical_location(physical).build();
+        if is_partial {
             let partial = BTreeMap::from([("partial".to_owned(), json!(true))]);
             location.properties = Some(PropertyBag::builder().additional_properties(partial).build());
         }
-        location.physical_location = Some(known.unwrap_or_else(|| self.anchor()));
         if !places.is_empty() {
-            location.logical_locations = Some(places.into_iter().take(MAX_LOCATIONS).map(logical).collect());
+            let shown = if self.options.sarif_profile == SarifProfile::Full { usize::MAX } else { MAX_LOCATIONS };
+            location.logical_locations = Some(places.into_iter().take(shown).map(logical).collect());
         }
-        location
+        Primary { location, line }
+    }
+
+    /// The line that declares what a finding is about, or holds it.
+    fn declaration(&self, finding: &Finding, places: &BTreeSet<&Place>) -> Option<PhysicalLocation> {
+        let item = finding.item.as_ref().and_then(|id| self.items.get(id));
+        let items = item.into_iter().chain(places.iter().filter_map(|place| self.of_place.get(place)));
+        items.copied().find_map(|item| {
+            let copies = item.copies.iter().filter_map(|copy| copy.location.as_ref());
+            item.declared_at.iter().chain(copies).find_map(|line| self.physical(line))
+        })
+    }
+
+    /// A line, if it is in the repository.
+    pub(super) fn of_line(&self, line: &Line) -> Option<Location> {
+        Some(Location::builder().physical_location(self.physical(line)?).build())
     }
 
     /// The other lines of findings that are one result: their evidence, and where the others are.
@@ -57,14 +109,12 @@ impl Files<'_> {
                 let message = Message::builder().text(sentence(note)).build();
                 Some(Location::builder().physical_location(self.physical(line)?).message(message).build())
             })
-            .take(MAX_LOCATIONS)
             .collect()
     }
 
     /// The line of a gap in a file of the repository.
     pub(super) fn of_gap(&self, gap: &Gap) -> Option<Location> {
-        let physical = self.physical(gap.location.as_ref()?)?;
-        Some(Location::builder().physical_location(physical).build())
+        self.of_line(gap.location.as_ref()?)
     }
 
     /// What a finding without an item is about: the place, else the file, else the anchor.

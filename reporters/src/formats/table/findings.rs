@@ -8,6 +8,7 @@ use keytrail_rules::model::{Finding, Severity};
 
 use super::layout::{Row, lines};
 use super::{HEADING, Page, cell, severity_style};
+use crate::source::line_of;
 
 /// So many repeats of one thing are shown, unless `verbose`.
 pub(super) const MAX_REPEATS: usize = 10;
@@ -44,15 +45,28 @@ impl Page<'_> {
             (counting, others) => format!("{}, {others} not counted", super::count(counting as u64, "finding")),
         };
         let (severity_name, rule) = (severity.as_str(), Rule::find(id));
-        let code = rule.map(|rule| format!(" ({})", rule.code)).unwrap_or_default();
+        let code = rule.map(|rule| format!(" ({})", self.link_to_rule(rule.code))).unwrap_or_default();
         let name = format!("{} {}", self.paint(severity_style(severity), severity_name), self.paint(HEADING, id));
         let mut text = lines([format!("{name}{code}: {number}")]);
         text += &lines(rule.into_iter().flat_map(|rule| self.wrap(2, rule.summary())));
 
         let next = shared_next(findings);
-        let rows: Vec<Row> = findings.iter().flat_map(|one| self.finding(one, severity, next.is_some())).collect();
+        let mut rows: Vec<Row> = Vec::new();
+        let mut annotated: Vec<String> = Vec::new();
+        for finding in findings {
+            let (message, own) = self.said(finding, severity, next.is_some());
+            match self.annotated(finding, &message, own.as_deref()).filter(|_| self.options.verbose) {
+                Some(block) => annotated.push(block),
+                None => rows.extend(self.finding(finding, message, own)),
+            }
+        }
+        text += &annotated.join("\n");
         let fold = if self.options.verbose { rows.len() } else { MAX_REPEATS };
-        text += &self.rows(&[], &rows[..rows.len().min(fold)]);
+        let urls = findings.iter().filter_map(|finding| {
+            let at = line_of(finding)?;
+            Some((cell(&at.to_string()), self.url(at)?))
+        });
+        text += &self.linked(self.rows(&[], &rows[..rows.len().min(fold)]), &urls.collect());
         if rows.len() > fold {
             text += &format!("  and {} more (all with --verbose)\n", rows.len() - fold);
         }
@@ -60,8 +74,8 @@ impl Page<'_> {
         text
     }
 
-    /// The row of a finding; with `verbose` also those of its evidence.
-    fn finding(&self, finding: &Finding, group: Severity, next_is_shared: bool) -> Vec<Row> {
+    /// What is said of a finding, and its next step unless that is shared.
+    fn said(&self, finding: &Finding, group: Severity, next_is_shared: bool) -> (String, Option<String>) {
         let mut message = cell(&finding.message);
         if finding.severity != group {
             message = format!("{}: {message}", finding.severity.as_str());
@@ -76,6 +90,11 @@ impl Page<'_> {
             message += " [in the baseline]";
         }
         let next = (!next_is_shared && !finding.next.is_empty()).then(|| format!("next: {}", cell(&finding.next)));
+        (message, next)
+    }
+
+    /// The row of a finding; with `verbose` also those of its evidence.
+    fn finding(&self, finding: &Finding, message: String, next: Option<String>) -> Vec<Row> {
         let mut rows = vec![row(&place_of(finding), message, next)];
         if self.options.verbose {
             rows.extend(finding.evidence.iter().map(|evidence| {
@@ -95,7 +114,7 @@ fn row(place: &str, message: String, next: Option<String>) -> Row {
 }
 
 /// `file:line`; where there is none, the place in a store or the secret.
-fn place_of(finding: &Finding) -> String {
+pub(super) fn place_of(finding: &Finding) -> String {
     let lines = finding.location.iter().chain(finding.evidence.iter().filter_map(|one| one.location.as_ref()));
     let mut places = finding.evidence.iter().filter_map(|one| one.place.as_ref());
     lines

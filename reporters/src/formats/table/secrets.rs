@@ -40,7 +40,7 @@ impl<'a> Page<'a> {
 
     /// Every secret that leaked or has a finding that counts about its age, and with `verbose` every one that is not
     /// ok, each with the finding that says most about it.
-    fn shown_secrets(&self) -> Vec<(&'a ItemReport, Option<&'a Finding>)> {
+    pub(super) fn shown_secrets(&self) -> Vec<(&'a ItemReport, Option<&'a Finding>)> {
         let mut findings: BTreeMap<&ItemId, &Finding> = BTreeMap::new();
         for finding in self.report.counting() {
             let rule = Rule::find(finding.rule);
@@ -70,7 +70,7 @@ impl<'a> Page<'a> {
         shown
     }
 
-    fn secret(&self, item: &ItemReport, finding: Option<&Finding>) -> Row {
+    pub(super) fn secret(&self, item: &ItemReport, finding: Option<&Finding>) -> Row {
         let as_of = self.report.as_of;
         let age = item.age.as_ref().map_or_else(|| "unknown".to_owned(), |age| age_in_words(age, as_of));
         let age = format!("{age} / {}", item.cadence.as_deref().map_or_else(|| "no cadence".to_owned(), cell));

@@ -158,6 +158,7 @@ fn a_covered_trail_tells_whose_a_later_write_of_the_path_was() {
     let covered = vec![Covered { from: day(300), to: day(490), proof: Proof::Sequence }];
     let trail = TrailReport {
         name: "audit".into(),
+        declared_at: None,
         kind: "vault-audit",
         role: Role::Store,
         records: 9,

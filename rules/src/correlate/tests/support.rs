@@ -94,6 +94,7 @@ impl Estate {
     pub(crate) fn trail(&mut self, name: &str, kind: &'static str, role: Role) -> usize {
         self.trails.push(Trail {
             name: name.into(),
+            declared_at: None,
             kind,
             role,
             watches: Vec::new(),
