@@ -167,6 +167,7 @@ fn every_key_means_what_it_says() {
 
     assert_eq!(config.state.url.as_deref(), Some("postgres://keytrail@db.example.com/keytrail"));
     assert_eq!(config.state.fingerprint_key.as_deref(), Some(Path::new("/etc/keytrail/fingerprint.key")));
+    assert_eq!(config.state.estate.as_deref(), Some("shop"));
 }
 
 #[test]
