@@ -68,7 +68,7 @@ impl Timeline {
         for (time, name) in self.months() {
             let at = self.at(time);
             // Two names in one place can be read by nobody.
-            if (at - now).abs() > 90 && at < 930 {
+            if !(now - 200..now + 70).contains(&at) && at < 930 {
                 axis += &format!("<text x={} y=11>{name}</text>", percent(at));
             }
         }
