@@ -8,6 +8,7 @@
 pub mod escape;
 pub mod formats;
 pub mod lanes;
+pub mod sign;
 
 mod baseline;
 mod error;
