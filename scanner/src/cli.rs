@@ -1,11 +1,15 @@
 //! The command line.
 
+mod evidence;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use keytrail_rules::checks::Facet;
 use keytrail_rules::model::{Severity, Time};
+
+pub use evidence::{ExportArgs, KeyArgs, KeyFolderArgs, KeyFormat, KeysCommand, VerifyArgs};
 
 /// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
 ///
@@ -59,6 +63,16 @@ pub enum Command {
     Trace(TraceArgs),
     /// List the trails: what each holds, what proves that, and what is missing.
     Trails(TrailsArgs),
+    /// Write a signed folder of evidence for an auditor: every format, raw records, the ledger with proofs, a manifest.
+    Export(ExportArgs),
+    /// Verify a signed export: that no byte of it is another, and who signed it.
+    Verify(VerifyArgs),
+    /// Make, list, rotate or publish the keys that sign exports.
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// List or explain the rules.
     Rules {
         /// What to show.
