@@ -6,6 +6,7 @@
 mod checks;
 mod cli;
 mod estate;
+mod export;
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_seeds;

@@ -16,6 +16,7 @@
 
 mod chain;
 mod folder;
+mod guard;
 mod instructions;
 mod ledger;
 mod manifest;
@@ -34,10 +35,10 @@ use keytrail_rotation::ledger::verify::Ledger;
 use keytrail_rules::correlate::EventReport;
 use keytrail_rules::model::{Snapshot, Time};
 use keytrail_rules::report::Report;
-use keytrail_rules::searcher::Searcher;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::leaks::known::Arsenal;
 use crate::signing::{NAMESPACE, PRINCIPAL, SigningKey, cosigner};
 use folder::Folder;
 pub use manifest::{ConfigDigest, Run};
@@ -81,7 +82,7 @@ pub struct Evidence<'a> {
     /// What checks the checkpoints of the ledger.
     pub verifiers: Vec<Verifier>,
     /// What finds values in raw records.
-    pub searcher: Option<&'a Searcher>,
+    pub arsenal: Option<&'a Arsenal>,
     /// Who made it; none where that is not to be told.
     pub run: Option<Run>,
     /// The URL of a timestamp authority.

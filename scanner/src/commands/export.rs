@@ -26,8 +26,8 @@ pub(super) fn run(cli: &Cli, args: &ExportArgs) -> Result<Status, Error> {
     // What is wrong with the command line should show before anything is scanned.
     export::check(&args.out, args.timestamp.as_deref())?;
     let (since, until) = (args.since, args.until);
-    if since.zip(until).is_some_and(|(since, until)| since >= until) {
-        return Err(Error::usage("--since is not before --until", "swap them"));
+    if since.is_some_and(|since| since >= until.unwrap_or_else(now)) {
+        return Err(Error::usage("--since is not before --until, or is yet to come", "name an earlier time"));
     }
     let source =
         SourceArgs { path: args.path.clone(), config: args.config.clone(), as_of: until, record: false, forget: false };
@@ -57,7 +57,7 @@ pub(super) fn run(cli: &Cli, args: &ExportArgs) -> Result<Status, Error> {
         since,
         ledger,
         verifiers,
-        searcher: arsenal.as_ref().map(|arsenal| &arsenal.searcher),
+        arsenal: arsenal.as_ref(),
         run: (!args.no_identity).then(|| who(&config)),
         timestamp: args.timestamp.as_deref(),
         previous: args.previous.as_deref(),

@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use chrono::SubsecRound;
 use keytrail_rotation::ledger::note::{Checkpoint, Verifier};
 use keytrail_rotation::ledger::tree::{Hash, Prover};
 use keytrail_rotation::ledger::verify::verify;
@@ -63,8 +64,10 @@ impl Proven {
         };
         let (entries, _) = verify(ledger, &evidence.verifiers).map_err(|error| refuse(error.to_string()))?;
         let window = Window { since: evidence.since, until: evidence.snapshot.as_of };
-        let size = entries.iter().take_while(|entry| entry.row.at <= window.until).count();
-        let times: Vec<Time> = entries.iter().take(size).map(|entry| entry.row.at).collect();
+        // The instant of a scan is a whole second, and what was written in it belongs to it.
+        let times = entries.iter().map(|entry| entry.row.at.trunc_subsecs(0));
+        let times: Vec<Time> = times.take_while(|at| *at <= window.until).collect();
+        let size = times.len();
         let texts: Vec<String> = ledger.rows.iter().map(|(text, _)| text.clone()).collect();
         let prover = Prover::new(texts.iter().map(String::as_bytes));
         for earlier in remembered.iter().chain(previous) {

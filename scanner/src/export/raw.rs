@@ -10,12 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use keytrail_rules::model::Raw;
-use keytrail_rules::search::{Hits, Search};
-use keytrail_rules::searcher::{Scratch, Searcher};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::folder::{Folder, Growing, hex};
+use super::guard::Guard;
 use super::manifest::Records;
 use super::{Evidence, Window, events, ledger};
 use crate::error::Error;
@@ -64,14 +63,14 @@ pub(super) fn write(
     folder: &mut Folder,
 ) -> Result<Records, Error> {
     let mut index = Vec::new();
+    let mut guard = evidence.arsenal.map(Guard::new).transpose()?;
     for (number, (trail, sources)) in (1..).zip(wanted(evidence, window)) {
         let config = evidence.config.trails.iter().find(|config| config.name == trail);
         let name = format!("raw/{number:02}-{}.log", file_name(&trail));
         let mut writer = Writer {
             files: config.map(Sources::of),
             ledger: config.filter(|config| is_own_ledger(config)).map(|_| ledger),
-            searcher: evidence.searcher,
-            scratch: Scratch::default(),
+            guard: guard.as_mut(),
             out: folder.create(&name)?,
             name,
             index: &mut index,
@@ -129,17 +128,16 @@ fn file_name(name: &str) -> String {
 }
 
 /// Writes the records of one trail.
-struct Writer<'a> {
+struct Writer<'a, 'g> {
     files: Option<Sources>,
     ledger: Option<&'a ledger::Proven>,
-    searcher: Option<&'a Searcher>,
-    scratch: Scratch,
+    guard: Option<&'a mut Guard<'g>>,
     out: Growing,
     name: String,
     index: &'a mut Vec<Indexed>,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     fn source(&mut self, trail: &str, source: &str, records: &OfSource) -> Result<(), Error> {
         let mut open: Option<(Box<dyn Read>, u64)> = None;
         for record @ (offset, length, line, sha256) in records {
@@ -157,7 +155,7 @@ impl Writer<'_> {
             let at = self.out.size;
             let (state, why) = match read {
                 Err(why) => (State::Unavailable, Some(why)),
-                Ok(bytes) if self.holds_a_value(&bytes) => {
+                Ok(bytes) if self.guard.as_mut().is_some_and(|guard| guard.holds_a_value(&bytes)) => {
                     (State::Withheld, Some("it holds what may be a value of a secret".to_owned()))
                 }
                 Ok(bytes) => {
@@ -206,13 +204,6 @@ impl Writer<'_> {
         reader.take(length).read_to_end(&mut bytes).map_err(|error| unread(&error))?;
         *at += skipped + bytes.len() as u64;
         Ok(bytes)
-    }
-
-    fn holds_a_value(&mut self, bytes: &[u8]) -> bool {
-        let Some(searcher) = self.searcher else { return false };
-        let mut hits = Hits::default();
-        searcher.search(bytes, 0..bytes.len(), &mut self.scratch, &mut hits);
-        !hits.hits.is_empty()
     }
 }
 

@@ -98,12 +98,17 @@ fn check_own_signature(note: &str, manifest: &Manifest, result: &mut Verificatio
     if told.signed_rows != told.rows || told.rows == 0 {
         return;
     }
-    let verifiers = told.verifiers.iter().filter_map(|text| Verifier::parse(text));
-    match verifiers.filter(|one| one.name() == told.origin).find_map(|one| one.checkpoint(note).err()) {
-        None => result
-            .notes
-            .push(format!("the ledger's own key signed all {} rows: compare it with {VERIFIERS}", told.rows)),
-        Some(error) => result.problem(CHECKPOINT, format!("is not signed by the ledger as the manifest says: {error}")),
+    let mut verifiers = told.verifiers.iter().filter_map(|text| Verifier::parse(text));
+    match verifiers.find(|one| one.name() == told.origin).map(|one| one.checkpoint(note)) {
+        Some(Ok(_)) => {
+            result
+                .notes
+                .push(format!("the ledger's own key signed all {} rows: compare it with {VERIFIERS}", told.rows));
+        }
+        Some(Err(error)) => {
+            result.problem(CHECKPOINT, format!("is not signed by the ledger as the manifest says: {error}"));
+        }
+        None => result.problem(MANIFEST, "says that the ledger's own key signed, and does not tell the key"),
     }
 }
 
