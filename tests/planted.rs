@@ -169,7 +169,7 @@ const LOG: &str = r#"{"ts":"2026-03-01T12:00:00Z","kind":"written","target":"A_T
 #[test]
 fn no_file_of_an_export_holds_a_value_though_its_trails_do() {
     let folder = estate();
-    let log = LOG.replace("VALUE", PLANTED[0]).replace("BASE64", &BASE64_STANDARD.encode(PLANTED[1]));
+    let log = LOG.replace("VALUE", PLANTED[1]).replace("BASE64", &BASE64_STANDARD.encode(PLANTED[5]));
     fs::write(folder.path().join("store.jsonl"), log).expect("a file");
     let config = folder.path().join("keytrail.toml");
     let trail = "[[trail]]\nname = \"store\"\nkind = \"json-log\"\nrole = \"store\"\npath = \"store.jsonl\"\n";

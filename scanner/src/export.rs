@@ -6,8 +6,8 @@
 //! # Guarantees
 //! * The folder is not there, or is whole: it is made under another name, and never overwrites anything.
 //! * Every file is named with its digest in a statement that is signed (DSSE, in-toto, Ed25519), and in a list that SSH signs.
-//! * A record of a trail that holds a value of the inventory, or what a detector takes for one, is left out and listed with
-//!   its hash. Values that no store let Keytrail read are found by detectors only.
+//! * A record of a trail that holds the value of a secret, or what a detector takes for one, is left out and listed with
+//!   its hash. Values that Keytrail did not read (`read_values`) are found by detectors only.
 //! * With one instant, `--no-identity` and no timestamp, equal inputs give equal bytes; otherwise `run` of the manifest
 //!   differs, and with it what is signed.
 //!

@@ -86,7 +86,7 @@ impl KeyPlace {
             Self::File(path) => {
                 let key = file::read(path)?;
                 KeyList::read(path)?.refuse_ended(&key.public(), path)?;
-                Ok(SigningKey { public: key.public(), with: With::File(key) })
+                Ok(SigningKey { public: key.public(), with: With::File(Box::new(key)) })
             }
             Self::Transit { store, mount, key } => {
                 let transit = Transit::open(store, mount, key).await?;
@@ -161,7 +161,7 @@ pub struct SigningKey {
 }
 
 enum With {
-    File(PrivateKey),
+    File(Box<PrivateKey>),
     Transit(Box<Transit>),
 }
 

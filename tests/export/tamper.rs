@@ -149,7 +149,7 @@ fn whatever_is_another_byte_or_file_is_named() {
     let out = company.export("evidence", &["--timestamp", &authority.url]);
     assert!(out.path().join("evidence.tsr").is_file());
     for trust in [false, true] {
-        every_act_is_named(out.path(), trust, 150);
+        every_act_is_named(out.path(), trust, 80);
     }
 }
 

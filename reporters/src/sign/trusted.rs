@@ -85,7 +85,7 @@ fn read_line(namespace: &str, line: &str) -> Option<Option<TrustedKey>> {
 
 /// The parts between spaces that are not within quotes.
 fn words(text: &str) -> Option<Vec<String>> {
-    let balanced = text.matches('"').count() % 2 == 0;
+    let balanced = text.matches('"').count().is_multiple_of(2);
     let parts = split_outside_quotes(text, ' ').into_iter().filter(|part| !part.is_empty()).map(str::to_owned);
     balanced.then(|| parts.collect())
 }

@@ -57,7 +57,7 @@ fn spellings(value: &Secret) -> Vec<Zeroizing<String>> {
     for skip in 0..3 {
         let padded = Zeroizing::new(format!("{}{value}", "x".repeat(skip)));
         for encoded in [BASE64_STANDARD_NO_PAD.encode(&*padded), BASE64_URL_SAFE_NO_PAD.encode(&*padded)] {
-            let whole = encoded.len() - usize::from(padded.len() % 3 != 0);
+            let whole = encoded.len() - usize::from(!padded.len().is_multiple_of(3));
             all.push(encoded[if skip == 0 { 0 } else { skip + 1 }..whole].to_owned());
         }
     }

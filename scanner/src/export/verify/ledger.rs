@@ -84,7 +84,7 @@ pub(super) fn check(
     if count != told.rows_in_window || intact.below("ledger/proofs/").count() as u64 > count {
         result.problem(ROWS, "has another number of rows than the manifest, or than there are proofs");
     }
-    check_consistency(text(CONSISTENCY)?, &note, &checkpoint, manifest, result);
+    check_consistency(text(CONSISTENCY)?.as_deref(), &note, &checkpoint, manifest, result);
     if result.problems.len() == before {
         let size = checkpoint.size;
         result.hold(format!("{count} rows are proven to be part of the ledger of {size} rows"));
@@ -113,7 +113,7 @@ fn check_own_signature(note: &str, manifest: &Manifest, result: &mut Verificatio
 }
 
 fn check_consistency(
-    proof: Option<String>,
+    proof: Option<&str>,
     note: &str,
     checkpoint: &Checkpoint,
     manifest: &Manifest,
@@ -131,7 +131,7 @@ fn check_consistency(
     if old.size == 0 {
         return;
     }
-    let hashes = proof.as_deref().and_then(|proof| consistency(proof, note, old.size));
+    let hashes = proof.and_then(|proof| consistency(proof, note, old.size));
     let holds = hashes.is_some_and(|hashes| verify_consistency((old.size, old.root), (new.size, new.root), &hashes));
     if holds {
         result
