@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use super::company::Company;
 use super::{instructions, sh};
 
+/// What an authority makes of a request.
+type Answer = fn(&[u8]) -> Vec<u8>;
+
 /// It answers as long as the test runs.
 pub(super) struct Authority {
     folder: TempDir,
@@ -80,7 +83,7 @@ fn a_timestamp_is_checked_and_verified_by_openssl() {
 fn an_authority_that_answers_something_else_is_refused() {
     let company = Company::new();
     // The request itself, a refusal (RFC 3161, section 2.4.2), nothing.
-    let answers: [fn(&[u8]) -> Vec<u8>; 3] = [<[u8]>::to_vec, |_| vec![0x30, 5, 0x30, 3, 2, 1, 2], |_| Vec::new()];
+    let answers: [Answer; 3] = [<[u8]>::to_vec, |_| vec![0x30, 5, 0x30, 3, 2, 1, 2], |_| Vec::new()];
     for answer in answers {
         let authority = Authority::answering(move |_, request| answer(request));
         let out = company.try_export("evidence", &["--timestamp", &authority.url]);
