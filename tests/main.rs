@@ -9,6 +9,7 @@ mod cli;
 mod estate;
 mod formats_controls;
 mod formats_tables;
+mod export;
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_seeds;

@@ -223,6 +223,39 @@ fn no_output_and_no_file_holds_a_value() {
     }
 }
 
+/// Records of a log, one of them with a value in it, one with the base64 of one, and one with none.
+const LOG: &str = r#"{"ts":"2026-03-01T12:00:00Z","kind":"written","target":"A_TOKEN","version":"1","actor":"jo","debug":"VALUE"}
+{"ts":"2026-03-02T12:00:00Z","kind":"written","target":"A_TOKEN","version":"2","actor":"jo","debug":"BASE64"}
+{"ts":"2026-03-03T12:00:00Z","kind":"written","target":"A_TOKEN","version":"3","actor":"jo"}
+"#;
+
+#[test]
+fn no_file_of_an_export_holds_a_value_though_its_trails_do() {
+    let folder = estate();
+    let log = LOG.replace("VALUE", PLANTED[1]).replace("BASE64", &BASE64_STANDARD.encode(PLANTED[5]));
+    fs::write(folder.path().join("store.jsonl"), log).expect("a file");
+    let config = folder.path().join("keytrail.toml");
+    let trail = "[[trail]]\nname = \"store\"\nkind = \"json-log\"\nrole = \"store\"\npath = \"store.jsonl\"\n";
+    let text = fs::read_to_string(&config).expect("a config");
+    fs::write(&config, text + trail).expect("a config");
+    let run = |args: &[&str]| Keytrail::new(folder.path()).args(args).run();
+    assert_eq!(run(&["keys", "new"]).status, Some(0));
+    let before = files(folder.path());
+    let out = run(&["export", "--out", "evidence"]);
+    assert!(matches!(out.status, Some(0 | 3)), "{}{}", out.stdout, out.stderr);
+    assert_clean("standard output", out.stdout.as_bytes());
+    assert_clean("standard error", out.stderr.as_bytes());
+    for (path, bytes) in written(folder.path(), &before) {
+        assert_clean(&path.display().to_string(), &bytes);
+    }
+    let index = fs::read_to_string(folder.path().join("evidence/raw/index.jsonl")).expect("an index");
+    let states = |state: &str| index.matches(&format!(r#""state":"{state}""#)).count();
+    assert_eq!((states("withheld"), states("included")), (2, 1), "{index}");
+    let verified = run(&["verify", "evidence"]);
+    assert_eq!(verified.status, Some(0), "{}", verified.stdout);
+    assert_clean("what verify says", verified.stdout.as_bytes());
+}
+
 #[test]
 fn no_format_holds_a_value() {
     let folder = estate();

@@ -11,6 +11,7 @@ pub mod lanes;
 pub mod source;
 
 pub mod diff;
+pub mod sign;
 
 mod baseline;
 mod earlier;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod evidence;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -16,6 +18,7 @@ mod narrow;
 pub use narrow::NarrowArgs;
 mod show;
 
+pub use evidence::{ExportArgs, KeyArgs, KeyFolderArgs, KeyFormat, KeysCommand, VerifyArgs};
 pub use show::{Links, Profile, ShowArgs};
 
 /// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
@@ -74,6 +77,16 @@ pub enum Command {
     Diff(DiffArgs),
     /// List the scans that were recorded, with what they measured.
     History(HistoryArgs),
+    /// Write a signed folder of evidence for an auditor: every format, raw records, the ledger with proofs, a manifest.
+    Export(ExportArgs),
+    /// Verify a signed export: that no byte of it is another, and who signed it.
+    Verify(VerifyArgs),
+    /// Make, list, rotate or publish the keys that sign exports.
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// List or explain the rules.
     Rules {
         /// What to show.

@@ -15,18 +15,21 @@ use crate::collect::{self, Collection, progress};
 use crate::config::Config;
 use crate::error::Error;
 use crate::leaks::hunt;
+use crate::leaks::known::Arsenal;
 use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
 use terminal::use_color;
 
 mod completions;
 mod diff;
+mod export;
 mod fix;
 mod follow;
 mod history;
 mod incidents;
 mod init;
 mod inventory;
+mod keys;
 mod leaks;
 mod man;
 mod output;
@@ -37,6 +40,7 @@ mod scan;
 mod terminal;
 mod trace;
 mod trails;
+mod verify;
 
 /// The exit status of a command that ran.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +84,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Trails(args) => trails::run(cli, args),
         Command::Diff(args) => diff::run(cli, args),
         Command::History(args) => history::run(cli, args),
+        Command::Export(args) => export::run(cli, args),
+        Command::Verify(args) => verify::run(args),
+        Command::Keys { command } => keys::run(command),
         Command::Rules { command } => rules::run(command.as_ref()),
         Command::Init(args) => init::run(args),
         Command::Completions { shell } => completions::run(*shell),
@@ -101,6 +108,8 @@ struct Collected<'a> {
     mode: Mode,
     /// The key of its fingerprints.
     key: FingerprintKey,
+    /// What leaks were searched with, where they were.
+    arsenal: Option<Arsenal>,
     bar: ProgressBar,
 }
 
@@ -146,12 +155,14 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
     };
     let collected = runtime()?.block_on(collection.collect());
     let collect::Collected { mut snapshot, key, verdicts, has_ledger, mode } = collected?;
-    if leaks {
+    let arsenal = if leaks {
         let warn = |message: &str| bar.suspend(|| warn(message));
-        hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?;
-    }
+        Some(hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?)
+    } else {
+        None
+    };
     crate::trails::keytrail_ledger::complete(&mut config, &args.path, has_ledger);
-    Ok(Collected { args, config, snapshot, verdicts, mode, key, bar })
+    Ok(Collected { args, config, snapshot, verdicts, mode, key, arsenal, bar })
 }
 
 impl Collected<'_> {

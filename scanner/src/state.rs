@@ -40,6 +40,14 @@ pub use incidents::{IncidentRow, IncidentStatus, Ledger};
 pub use rotations::{SEAL_VARIABLE, ledger_key, ledger_verifier, seal_key};
 pub use searched::SearchId;
 
+/// Makes the folder of the state.
+///
+/// # Errors
+/// It cannot be made, or is another user's.
+pub(crate) fn make_folder(path: &Path) -> Result<(), StateError> {
+    private::make_folder(path)
+}
+
 /// The folder of the state in the scanned folder.
 pub const FOLDER: &str = ".keytrail";
 

@@ -87,7 +87,7 @@ pub fn writer(name: &str, stores: &[StoreConfig], root: &Path) -> Writable {
     let config = match stores.iter().find(|store| store.name == name) {
         Some(store) => store,
         None if IN_TREE.contains(&name) => {
-            in_tree = of_tree(name, root);
+            in_tree = ambient(name, root);
             &in_tree
         }
         None => {
@@ -104,8 +104,9 @@ pub fn writer(name: &str, stores: &[StoreConfig], root: &Path) -> Writable {
     open(config)
 }
 
-/// What a `[[store]]` would say of the stores of that kind that the files of a folder name.
-fn of_tree(kind: &str, root: &Path) -> StoreConfig {
+/// What a `[[store]]` would say of a store of that kind that no config describes: the files of a folder, or the environment,
+/// name it.
+pub fn ambient(kind: &str, root: &Path) -> StoreConfig {
     StoreConfig {
         name: kind.to_owned(),
         kind: kind.to_owned(),

@@ -30,6 +30,7 @@ mod stream;
 mod testing;
 
 pub use config::TrailConfig;
+pub use files::Sources;
 pub use scan::in_scan;
 pub use stream::read_source;
 

@@ -130,10 +130,8 @@ impl Signer {
 
     /// Signs a text, which ends in a line end.
     fn sign(&self, text: &str) -> String {
-        let id = self.verifier().key_id();
         let signature = self.key.sign(text.as_bytes()).to_bytes();
-        let signed: Vec<u8> = id.into_iter().chain(signature).collect();
-        format!("{text}\n\u{2014} {} {}\n", self.name, BASE64_STANDARD.encode(signed))
+        format!("{text}\n{}", self.verifier().line(&signature))
     }
 }
 
@@ -163,9 +161,27 @@ impl Verifier {
             .then_some(verifier)
     }
 
+    /// What checks the signatures of a key under a name; `None` where the key is no point of the curve, or the name none.
+    pub fn new(name: &str, key: &[u8; 32]) -> Option<Self> {
+        let key = VerifyingKey::from_bytes(key).ok()?;
+        let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+');
+        is_name.then(|| Self { name: name.to_owned(), key })
+    }
+
     /// The name of the ledger.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The 32 bytes of the key.
+    pub fn public_key(&self) -> [u8; 32] {
+        self.key.to_bytes()
+    }
+
+    /// The line that a signature of the key makes under a note, see [`Checkpoint::text`].
+    pub fn line(&self, signature: &[u8; 64]) -> String {
+        let signed: Vec<u8> = self.key_id().into_iter().chain(*signature).collect();
+        format!("\u{2014} {} {}\n", self.name, BASE64_STANDARD.encode(signed))
     }
 
     /// The text of a checkpoint that the key signed, read.
@@ -178,7 +194,10 @@ impl Verifier {
     }
 
     /// The text of a note that the key signed.
-    fn open<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
+    ///
+    /// # Errors
+    /// See [`NoteError`].
+    pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
         let end = note.rfind("\n\n").ok_or(NoteError::NotANote)?;
         let (text, signatures) = (&note[..=end], &note[end + 2..]);
         for line in signatures.strip_suffix('\n').ok_or(NoteError::NotANote)?.split('\n') {

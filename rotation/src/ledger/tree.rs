@@ -233,5 +233,9 @@ pub fn verify_consistency(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) ->
     last == 0 && of_old == old_root && of_new == root
 }
 
+mod prover;
+
+pub use prover::Prover;
+
 #[cfg(test)]
 mod tests;

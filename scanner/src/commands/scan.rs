@@ -11,7 +11,7 @@ use keytrail_rules::report::Report;
 
 use super::output::{Outputs, options};
 use super::{Status, collect_to_record, fix, history, incidents, print};
-use crate::cli::{Cli, ScanArgs};
+use crate::cli::{Cli, ScanArgs, SourceArgs};
 use crate::error::Error;
 use crate::repository;
 
@@ -36,7 +36,7 @@ pub(super) fn run(cli: &Cli, args: &ScanArgs) -> Result<Status, Error> {
         status = Status::Incomplete;
     }
     let context = Options {
-        anchor: anchor(&report, args),
+        anchor: anchor(&report, &args.source),
         category: category(&facets),
         prefix: repository::prefix(&args.source.path),
         repository: repository::of_workflow(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
@@ -68,12 +68,12 @@ fn category(facets: &BTreeSet<Facet>) -> String {
 
 /// The file that a finding without a line of its own points to: the config, else a schema, else any file that was
 /// read.
-fn anchor(report: &Report, args: &ScanArgs) -> String {
-    let config = args.source.config.clone().unwrap_or_else(|| args.source.path.join("keytrail.toml"));
+pub(super) fn anchor(report: &Report, source: &SourceArgs) -> String {
+    let config = source.config.clone().unwrap_or_else(|| source.path.join("keytrail.toml"));
     let of_kind = |kind: &str| report.scope.iter().find(|scope| scope.kind == kind).map(|scope| scope.source.clone());
     let declared =
         || report.items.iter().flat_map(|item| &item.declared_at).next().map(|Location { file, .. }| file.clone());
-    if config.is_file() && args.source.config.is_none() {
+    if config.is_file() && source.config.is_none() {
         return "keytrail.toml".to_owned();
     }
     of_kind("env-schema").or_else(declared).unwrap_or_else(|| "keytrail.toml".to_owned())

@@ -281,7 +281,7 @@ pub fn is_bare(folder: &Path) -> bool {
     folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
 }
 
-/// Searches for leaks what a scan is of, and adds them to its snapshot.
+/// Searches for leaks what a scan is of, and adds them to its snapshot. Gives what was searched with.
 ///
 /// # Errors
 /// Values and rule files that the config names and that cannot be read.
@@ -293,7 +293,7 @@ pub fn in_scan(
     config: &Config,
     progress: &ProgressBar,
     warn: &dyn Fn(&str),
-) -> Result<(), Error> {
+) -> Result<Arsenal, Error> {
     let leaks = &config.leaks;
     let mut known = known::of_inventory(&Inventory::new(snapshot, &config.policy), values.into_inner());
     known.extend(known::of_config(leaks, root, key)?);
@@ -327,7 +327,7 @@ pub fn in_scan(
         progress,
     };
     snapshot.facts.extend(hunt.run(&targets)?);
-    Ok(())
+    Ok(arsenal)
 }
 
 fn printable(text: &str) -> String {

@@ -31,6 +31,8 @@ pub struct Arsenal {
     pub searcher: Searcher,
     /// The fingerprints of the known values, by the number that the search knows them by.
     pub known: Vec<Fingerprint>,
+    /// The known values that the search does not find wherever they stand.
+    pub elusive: Vec<Secret>,
     /// What the search covers, before it ran.
     pub searched: Searched,
     /// A digest of all that the outcome hangs on.
@@ -124,9 +126,11 @@ impl Arsenal {
         let mut builder = KnownValues::builder(random);
         let mut searched = Searched::default();
         let mut digest = Sha256::new();
-        for (number, value) in (0..).zip(&values) {
+        let (mut known, mut elusive) = (Vec::with_capacity(values.len()), Vec::new());
+        for (number, value) in (0..).zip(values) {
             let names: Vec<&str> = value.names.iter().map(String::as_str).collect();
-            match builder.add(number, &value.secret, &names) {
+            let searchable = builder.add(number, &value.secret, &names);
+            match searchable {
                 Searchable::Anywhere => searched.values += 1,
                 Searchable::NearItsName(_) => searched.values_beside_names += 1,
                 Searchable::Not(reason) => {
@@ -134,6 +138,10 @@ impl Arsenal {
                 }
             }
             digest.update(value.fingerprint.as_str());
+            known.push(value.fingerprint);
+            if searchable != Searchable::Anywhere {
+                elusive.push(value.secret);
+            }
         }
         let mut notes = Vec::new();
         let detectors = if with_detectors { detectors(config, root, &mut notes)? } else { none()? };
@@ -145,8 +153,8 @@ impl Arsenal {
         digest.update(key.id());
         searched.detectors = detectors.len() as u64;
         let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let known = values.iter().map(|value| value.fingerprint.clone()).collect();
-        Ok(Self { searcher: Searcher { detectors, known: builder.build() }, known, searched, digest, notes })
+        let searcher = Searcher { detectors, known: builder.build() };
+        Ok(Self { searcher, known, elusive, searched, digest, notes })
     }
 }
 

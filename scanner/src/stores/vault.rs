@@ -28,6 +28,7 @@ mod gaps;
 pub(super) mod metadata;
 mod mounts;
 mod session;
+mod transit;
 mod values;
 mod walk;
 mod write;
@@ -43,6 +44,9 @@ use contents::{Contents, Found, Lost};
 use mounts::Mount;
 use session::{Failure, Session};
 use walk::Listing;
+
+pub use transit::Transit;
+use write::refusal;
 
 use super::StoreKind;
 use crate::config::StoreConfig;

@@ -113,6 +113,25 @@ impl Files {
     }
 }
 
+/// The files of a trail, to be read again.
+pub struct Sources(Vec<Found>);
+
+impl Sources {
+    /// Those that the config of a trail names now.
+    pub fn of(config: &TrailConfig) -> Self {
+        Self(Files::of(config).found)
+    }
+
+    /// Opens what reports call so, inflated where it is compressed; `None` for what is no file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn open(&self, name: &str) -> Option<Result<Box<dyn Read>, Gap>> {
+        let found = self.0.iter().find(|found| found.name == name)?;
+        found.path.as_ref().filter(|path| path.is_file()).map(|_| found.open())
+    }
+}
+
 /// What reports call a path: relative to the scanned folder where it lies in it, with `/` between its parts.
 pub(super) fn name(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);

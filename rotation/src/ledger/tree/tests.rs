@@ -47,6 +47,19 @@ fn leaves(count: usize) -> Vec<Hash> {
 
 proptest! {
     #[test]
+    fn a_prover_gives_the_same_proofs(count in 0_usize..70, size: prop::sample::Index, at: prop::sample::Index) {
+        let texts: Vec<[u8; 8]> = (0..count).map(|at| (at as u64).to_be_bytes()).collect();
+        let leaves: Vec<Hash> = texts.iter().map(|text| leaf_hash(text)).collect();
+        let prover = Prover::new(texts.iter().map(|text| &text[..]));
+        let size = size.index(count + 1);
+        let at = at.index(count + 2);
+        prop_assert_eq!(prover.root(size), Some(root(&leaves[..size])));
+        prop_assert_eq!(prover.root(count + 1), None);
+        prop_assert_eq!(prover.inclusion(at, size), prove_inclusion(&leaves[..size], at));
+        prop_assert_eq!(prover.consistency(at, size), prove_consistency(&leaves[..size], at));
+    }
+
+    #[test]
     fn a_leaf_is_proven_and_another_is_not(size in 1_usize..70, at: prop::sample::Index, other: prop::sample::Index) {
         let leaves = leaves(size);
         let (index, other) = (at.index(size), other.index(size));

@@ -36,7 +36,7 @@ use crate::stores::Writable;
 
 mod body;
 mod preflight;
-mod refusal;
+pub(super) mod refusal;
 mod v1;
 mod v2;
 

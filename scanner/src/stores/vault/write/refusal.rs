@@ -13,7 +13,7 @@ use crate::stores::vault::session::{self, Session};
 const OTHER_VERSION: &str = "check-and-set parameter did not match the current version";
 
 /// A request that failed. Only what the server decided, or what was never sent, was surely not done.
-pub(super) fn of(what: &str, failed: Failed) -> Failure {
+pub(in crate::stores::vault) fn of(what: &str, failed: Failed) -> Failure {
     let message = format!("{what}: {}", failed.what);
     let failure = match failed.reason {
         GapReason::Unauthenticated | GapReason::PermissionDenied | GapReason::Unsupported => Failure::not_done(message),
