@@ -1,6 +1,11 @@
 //! The command line.
 
 mod evidence;
+mod history;
+mod narrow;
+mod report;
+mod rotate;
+mod show;
 
 use std::path::PathBuf;
 
@@ -8,17 +13,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgGroup, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use keytrail_rules::checks::Facet;
 use keytrail_rules::controls::Framework;
-use keytrail_rules::model::{Severity, Time};
-
-mod history;
-
-pub use history::{DiffArgs, DiffFormat, HistoryArgs};
-mod narrow;
-
-pub use narrow::NarrowArgs;
-mod show;
+use keytrail_rules::model::Time;
 
 pub use evidence::{ExportArgs, KeyArgs, KeyFolderArgs, KeyFormat, KeysCommand, VerifyArgs};
+pub use history::{DiffArgs, DiffFormat, HistoryArgs};
+pub use narrow::NarrowArgs;
+pub use report::{FailOn, ReportArgs};
+pub use rotate::RotateArgs;
 pub use show::{Links, Profile, ShowArgs};
 
 /// Checks every secret of a repository and its stores against the inventory and its rotation cadences.
@@ -126,53 +127,6 @@ pub struct SourceArgs {
     /// Whether nothing is recorded, though the scan is about now.
     #[arg(skip)]
     pub forget: bool,
-}
-
-/// How a report is written, and when it fails.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The formats, each with its file. The help is made from the table of formats.
-    #[arg(long, short, value_name = "FORMAT[=FILE]", help = format_help(), long_help = format_long_help())]
-    pub format: Vec<String>,
-    /// Write the report to this file; without --format, in the format that its ending names.
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Exit with status 1 from this severity on.
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity, default_value = "high")]
-    pub fail_on: FailOn,
-    /// An earlier JSON report: what it has already does not count.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub baseline: Option<PathBuf>,
-    /// Show everything: repeats unfolded, and each finding with its line, without any value that stands there.
-    #[arg(long, short)]
-    pub verbose: bool,
-    /// On what.
-    #[command(flatten)]
-    pub narrow: NarrowArgs,
-    /// How.
-    #[command(flatten)]
-    pub show: ShowArgs,
-}
-
-/// The formats by name.
-fn format_help() -> String {
-    let names: Vec<&str> = keytrail_reporters::FORMATS.iter().map(|format| format.name).collect();
-    format!(
-        "Report format, or FORMAT=FILE; may be given several times [default: table] [formats: {}]",
-        names.join(", ")
-    )
-}
-
-/// The formats with what each is for.
-fn format_long_help() -> String {
-    let mut help = "Report format; FORMAT=FILE writes it to a file, whole or not at all. May be given several times.\n\n\
-                    The file that $GITHUB_STEP_SUMMARY names is appended to. Without --format, the ending of --output says \
-                    which one; else it is the table.\n\nFormats:"
-        .to_owned();
-    for format in keytrail_reporters::FORMATS {
-        help.push_str(&format!("\n- {}: {}", format.name, format.summary));
-    }
-    help
 }
 
 /// Options of `scan`.
@@ -292,60 +246,6 @@ pub struct InventoryArgs {
     #[arg(long, short, value_enum, default_value_t = ListFormat::Table, value_name = "FORMAT")]
     pub format: ListFormat,
 }
-
-/// Options of `rotate`.
-#[derive(Debug, Args)]
-#[command(after_help = ROTATE_HELP, group = ArgGroup::new("what").args(["items", "resume", "rollback", "list"]).required(true))]
-pub struct RotateArgs {
-    /// The secrets: ids, keys, or places that hold them. What is made from them is rotated with them.
-    #[arg(value_name = "ITEM")]
-    pub items: Vec<String>,
-    /// The folder to scan.
-    #[arg(long, default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub path: PathBuf,
-    /// The config; by default keytrail.toml of the folder, if there is one.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub config: Option<PathBuf>,
-    /// Revoke the old values first: they are known to others. Consumers are refused until they load the new ones.
-    #[arg(long, conflicts_with_all = ["resume", "rollback", "list"])]
-    pub emergency: bool,
-    /// Print every effect in order and what would be in the way, change nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Carry it out without asking.
-    #[arg(long, conflicts_with = "dry_run")]
-    pub yes: bool,
-    /// Why, for the ledger.
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["resume", "rollback", "list"])]
-    pub reason: Option<String>,
-    /// Who approved it, where the config requires that.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["resume", "rollback", "list"])]
-    pub approved_by: Option<String>,
-    /// Go on with this rotation, or with all that are under way.
-    #[arg(long, value_name = "RUN", num_args = 0..=1)]
-    pub resume: Option<Option<String>>,
-    /// Take this rotation back: the old values become the current ones again. Not once they were revoked.
-    #[arg(long, value_name = "RUN")]
-    pub rollback: Option<String>,
-    /// List the rotations that are under way.
-    #[arg(long)]
-    pub list: bool,
-}
-
-const ROTATE_HELP: &str = "\
-Examples:
-  keytrail rotate DATABASE_PASSWORD --dry-run   every effect in order
-  keytrail rotate API_TOKEN@staging --yes       in one environment, unasked
-  keytrail rotate API_TOKEN --emergency         revoke first: it leaked
-  keytrail rotate --resume                      go on with what is under way
-  keytrail rotate --rollback kt-20261121t183000z-0f3a9c21
-
-Each step is written down before and after it is done, so that a rotation that
-was killed at any instant goes on with --resume. While the old value still
-works, it can be taken back.
-
-Exit status: 0 all of it is rotated, or waits until the old value is revoked; 1
-something was rolled back, is stuck or was not begun; 2 could not run.";
 
 /// Options of `trace`.
 #[derive(Debug, Args)]
@@ -475,18 +375,6 @@ impl From<Part> for Facet {
             Part::Trails => Self::Trails,
         }
     }
-}
-
-/// From which severity on a scan fails; `None` for never.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FailOn(pub Option<Severity>);
-
-fn parse_severity(text: &str) -> Result<FailOn, String> {
-    if text == "never" {
-        return Ok(FailOn(None));
-    }
-    let known = || Severity::ALL.map(Severity::as_str).join(", ");
-    Severity::parse(text).map(|severity| FailOn(Some(severity))).ok_or_else(|| format!("one of {}, never", known()))
 }
 
 /// A date is its first instant in UTC.

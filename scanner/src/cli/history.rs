@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use keytrail_rules::model::Time;
 
-use super::{FailOn, ListFormat, parse_severity, parse_time};
+use super::report::parse_severity;
+use super::{FailOn, ListFormat, parse_time};
 
 /// Options of `diff`.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use keytrail_rules::evaluate;
 use sha2::{Digest, Sha256};
 
 use super::scan::anchor;
-use super::{Status, collect_first, now, print, runtime, warn};
+use super::{Status, collect_first, history, now, print, runtime, warn};
 use crate::cli::{Cli, ExportArgs, SourceArgs};
 use crate::config::{Config, FILE_NAME};
 use crate::error::Error;
@@ -40,7 +40,8 @@ pub(super) fn run(cli: &Cli, args: &ExportArgs) -> Result<Status, Error> {
     collected.read_trails()?;
     let arsenal = collected.arsenal.take();
     let (snapshot, config) = collected.finish();
-    let report = evaluate(&snapshot, &config.policy, &BTreeSet::from(Facet::ALL));
+    let mut report = evaluate(&snapshot, &config.policy, &BTreeSet::from(Facet::ALL));
+    history::tell(&mut report, &config, &args.path, Mode::ReadOnly)?;
     let (ledger, verifiers) = runtime.block_on(read_ledger(&config, &args.path))?;
     let evidence = Evidence {
         root: &args.path,
