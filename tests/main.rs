@@ -7,9 +7,9 @@ mod action;
 mod checks;
 mod cli;
 mod estate;
+mod export;
 mod formats_controls;
 mod formats_tables;
-mod export;
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_seeds;

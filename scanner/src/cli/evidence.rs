@@ -42,12 +42,15 @@ pub struct ExportArgs {
 
 const EXPORT_HELP: &str = "\
 Examples:
-  keytrail keys new                                         make the key that signs, once
-  keytrail export --since 2026-07-01 --until 2026-10-01 --out ../evidence-2026-q3
-  keytrail verify ../evidence-2026-q3 --key auditor/keytrail.pem
+  keytrail keys new           make the key that signs, once
+  keytrail export --since 2026-07-01 --until 2026-10-01 --out ../evidence-q3
+  keytrail verify ../evidence-q3 --key auditor/keytrail.pem
 
-VERIFY.md in the folder says how to verify it with openssl, sha256sum and ssh-keygen. Exit status: 0 written, with whatever
-the report says; 3 written, but some evidence could not be read; 2 nothing was written.";
+VERIFY.md in the folder says how to verify it with openssl, sha256sum and
+ssh-keygen.
+
+Exit status: 0 written, with whatever the report says; 3 written, but some
+evidence could not be read; 2 nothing was written.";
 
 /// Which key signs.
 #[derive(Clone, Debug, Args)]
@@ -76,10 +79,12 @@ pub struct VerifyArgs {
 }
 
 const VERIFY_HELP: &str = "\
-Without --key an export is only checked against the key in it, which whoever changed it could have changed as well: get the
-key from the signer by another way (`keytrail keys publish`).
+Without --key an export is only checked against the key in it, which whoever
+changed it could have changed as well: get the key from the signer by another
+way (`keytrail keys publish`).
 
-Exit status: 0 all of it is as it was signed; 1 something is not, and is named; 2 it cannot be read.";
+Exit status: 0 all of it is as it was signed; 1 something is not, and is named;
+2 it cannot be read.";
 
 /// What `keys` does.
 #[derive(Debug, Subcommand)]

@@ -28,15 +28,16 @@ pub struct DiffArgs {
 
 const DIFF_HELP: &str = "\
 Examples:
-  keytrail diff yesterday.json today.json                     what is different
-  keytrail diff main.json pull-request.json --format markdown for a comment
-  keytrail scan --format json | keytrail diff main.json -     against what is now
+  keytrail diff yesterday.json today.json
+  keytrail diff main.json pull-request.json --format markdown
+  keytrail scan --format json | keytrail diff main.json -
 
-What an exception covers does not count. A finding is new where the earlier report has it not, or had it covered by an
-exception that ran out. What the later scan did not look at, or could not read, is unseen, and not fixed.
+What an exception covers does not count. A finding is new where the earlier
+report has it not, or had it covered by an exception that ran out. What the
+later scan did not look at, or could not read, is unseen, and not fixed.
 
-Exit status: 0 nothing new at or above --fail-on, 1 something is, 2 a report cannot be read, 3 nothing is, but the later
-scan could not read everything.";
+Exit status: 0 nothing new at or above --fail-on, 1 something is, 2 a report
+cannot be read, 3 nothing is, but the later scan could not read everything.";
 
 /// How to print what is different.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -68,6 +69,8 @@ pub struct HistoryArgs {
 }
 
 const HISTORY_HELP: &str = "\
-`keytrail scan` records what it finds: when each finding began and ended, when each secret was judged how, and the
-measures of each scan. A scan with --as-of records nothing unless --record is given, and one that is not later than the
-last adds nothing. What a scan did not look at (--only, a gap, a rule that is off) is not gone. Nothing is dropped.";
+`keytrail scan` records what it finds: when each finding began and ended, when
+each secret was judged how, and the measures of each scan. A scan with --as-of
+records nothing unless --record is given, and one that is not later than the
+last adds nothing. What a scan did not look at (--only, a gap, a rule that is
+off) is not gone. Nothing is dropped.";

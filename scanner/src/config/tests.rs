@@ -130,7 +130,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(owner.expires.to_rfc3339(), "2027-01-01T08:30:00+00:00");
 
     let [issues, pager, slack, hook] = config.incidents.as_slice() else { panic!("four receivers") };
-    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 126));
+    assert_eq!((issues.name.as_str(), issues.kind.as_str(), issues.location.line), ("issues", "github-issue", 127));
     assert_eq!((issues.estate.as_deref(), issues.repository.as_deref()), (Some("shop"), Some("example/shop")));
     assert_eq!((issues.severity, issues.timeout), (Severity::Medium, Duration::from_secs(10)));
     assert_eq!(issues.rules, ["overdue-rotation", "no-owner"], "a code stands for its rule");
