@@ -1,5 +1,6 @@
 //! Every kind of rotation, good and bad, on real servers: what their own logs say is what is judged.
 
+mod asked;
 mod aws;
 mod digests;
 mod kubernetes;
