@@ -373,6 +373,19 @@ fn a_version_that_the_trail_does_not_show_proves_that_the_trail_lacks_records() 
 }
 
 #[test]
+fn a_version_that_the_trail_does_not_show_is_not_the_one_that_it_shows_a_second_before() {
+    let mut estate = Estate::three_trails();
+    let versions = vec![version(1, DAY, "one"), version(2, 3 * DAY, "two"), version(3, 3 * DAY + 1, "three")];
+    estate.last().history = History { versions };
+    estate.written("1", DAY);
+    estate.written("2", 3 * DAY);
+    let correlation = estate.correlate();
+    let versions: Vec<_> = correlation.rotations.iter().filter_map(|one| one.version.as_deref()).collect();
+    assert_eq!(versions, ["1", "2", "3"]);
+    assert_eq!(correlation.trails[STORE].holes.len(), 1);
+}
+
+#[test]
 fn a_verdict_that_changed_is_said_to_be_reopened_under_its_id() {
     let mut estate = Estate::three_trails();
     estate.written("2", 3 * DAY);
