@@ -4,6 +4,7 @@ mod asked;
 mod aws;
 mod digests;
 mod kubernetes;
+mod truncated;
 mod vault_postgres;
 
 use std::collections::BTreeMap;
