@@ -96,7 +96,7 @@ fn is_same(a: &ValueMark, b: &ValueMark) -> Option<bool> {
 }
 
 /// What tells a value that a mark is of from others.
-fn names<'a>(mark: &'a ValueMark) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn names(mark: &ValueMark) -> impl Iterator<Item = (&str, &str)> {
     let known = mark.known.as_deref().map(|known| ("", known));
     [(&*mark.scope, &*mark.mark)].into_iter().chain(known)
 }
