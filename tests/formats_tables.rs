@@ -60,7 +60,7 @@ fn render(format: &str, report: &Report) -> Vec<u8> {
 /// What a reader sees of a report.
 fn read(format: &str, kind: &str, report: &Report) -> Value {
     let (tools, folder) = (tool("KEYTRAIL_TEST_TABLES"), tempfile::tempdir().expect("a folder"));
-    let file = folder.path().join("report");
+    let file = folder.path().join("report").with_extension(kind);
     std::fs::write(&file, render(format, report)).expect("written");
     let mut command = Command::new(tools.join("bin/python"));
     command.arg(READER).arg(kind).arg(&file);

@@ -1,8 +1,10 @@
 //! Every kind of rotation, good and bad, on real servers: what their own logs say is what is judged.
 
+mod asked;
 mod aws;
 mod digests;
 mod kubernetes;
+mod truncated;
 mod vault_postgres;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,7 @@ mod gather;
 mod groups;
 mod hashes;
 mod history;
+mod marks;
 mod memo;
 mod names;
 mod partial;

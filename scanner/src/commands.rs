@@ -18,6 +18,7 @@ use crate::leaks::hunt;
 use crate::leaks::known::Arsenal;
 use crate::source::KnownSecrets;
 use crate::state::{Mode, State};
+use crate::trails::ask::{self, Asking};
 use terminal::use_color;
 
 mod completions;
@@ -110,6 +111,8 @@ struct Collected<'a> {
     key: FingerprintKey,
     /// What leaks were searched with, where they were.
     arsenal: Option<Arsenal>,
+    /// What the stores are to be asked before the trails are read.
+    asking: Asking,
     bar: ProgressBar,
 }
 
@@ -149,12 +152,14 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
         as_of: args.as_of.unwrap_or_else(now),
         is_past: args.as_of.is_some(),
         record: (args.as_of.is_none() && !args.forget) || args.record,
-        known: leaks.then_some(&known),
+        known: (leaks || ask::needs_values(&config)).then_some(&known),
         progress: &bar,
         warn: &|message| bar.suspend(|| warn(message)),
     };
     let collected = runtime()?.block_on(collection.collect());
     let collect::Collected { mut snapshot, key, verdicts, has_ledger, mode } = collected?;
+    ask::leave_canaries_out(&config, &mut snapshot.facts);
+    let asking = Asking::new(&config, &snapshot.facts, &known, mode == Mode::ReadWrite);
     let arsenal = if leaks {
         let warn = |message: &str| bar.suspend(|| warn(message));
         Some(hunt::in_scan(&mut snapshot, known, &key, &args.path, &config, &bar, &warn)?)
@@ -162,12 +167,24 @@ fn collect_first<'a>(cli: &Cli, args: &'a SourceArgs, leaks: bool) -> Result<Col
         None
     };
     crate::trails::keytrail_ledger::complete(&mut config, &args.path, has_ledger);
-    Ok(Collected { args, config, snapshot, verdicts, mode, key, arsenal, bar })
+    Ok(Collected { args, config, snapshot, verdicts, mode, key, arsenal, asking, bar })
 }
 
 impl Collected<'_> {
+    /// Asks the stores, once, what only they can tell of their trails.
+    fn ask_stores(&mut self) -> Result<(), Error> {
+        let asking = std::mem::take(&mut self.asking);
+        if !asking.is_empty() {
+            self.bar.set_message("asking the stores of their audit");
+            let gaps = runtime()?.block_on(asking.ask(&mut self.config));
+            self.snapshot.facts.gaps.extend(gaps);
+        }
+        Ok(())
+    }
+
     /// Reads the trails, and remembers how the changes that they show were judged.
     fn read_trails(&mut self) -> Result<(), Error> {
+        self.ask_stores()?;
         crate::trails::in_scan(&mut self.snapshot, &self.config, &self.verdicts, &self.key, &self.bar)?;
         let rotations = self.snapshot.facts.correlation.as_ref().map_or(&[][..], |correlation| &correlation.rotations);
         if self.mode == Mode::ReadOnly || rotations.is_empty() {

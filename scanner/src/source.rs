@@ -267,6 +267,12 @@ impl KnownSecrets {
         known.entry(fingerprint.clone()).or_insert_with(|| Secret::from(secret.expose()));
     }
 
+    /// The value of a fingerprint.
+    pub fn get(&self, fingerprint: &Fingerprint) -> Option<Secret> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(fingerprint).map(|secret| Secret::from(secret.expose()))
+    }
+
     /// The values, by fingerprint.
     pub fn into_inner(self) -> BTreeMap<Fingerprint, Secret> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)

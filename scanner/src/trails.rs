@@ -15,6 +15,7 @@ use keytrail_rules::model::{
 };
 use sha2::{Digest, Sha256};
 
+pub mod ask;
 mod canary;
 pub mod config;
 mod database;

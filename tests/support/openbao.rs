@@ -131,7 +131,7 @@ impl OpenBao {
         let status = response.status();
         let text = response.text().await.expect("a body");
         assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).expect("JSON")
+        if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") }
     }
 
     /// Writes what the server refuses.

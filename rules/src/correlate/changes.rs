@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 
 use super::Setup;
 use super::coverage::later;
-use super::gather::{Gathered, PathWrites, is_write};
+use super::gather::{Gathered, PathWrites};
+use super::marks;
 use super::names::canonical;
 use crate::inventory::Item;
 use crate::model::{Event, EventKind, Place, Time, VersionState, VersionValue};
@@ -89,7 +90,7 @@ impl<'a> Comparisons<'a> {
             }
         }
         let items = setup.inventory.secrets().collect();
-        Self { setup, gathered, items, by_mark: by_marks(gathered), records, requests }
+        Self { setup, gathered, items, by_mark: marks::compared(gathered), records, requests }
     }
 
     pub(super) fn item(&self, item: u32) -> &'a Item {
@@ -310,38 +311,4 @@ fn compare_version<'a>(versions: impl Iterator<Item = (u64, &'a VersionValue)>, 
         }
     }
     None
-}
-
-/// What each event that shows a mark did to the value of its target, by the marks of the same scope before it.
-fn by_marks(gathered: &Gathered<'_>) -> HashMap<u32, Compared> {
-    let mut chains: HashMap<(&Place, &str), Vec<u32>> = HashMap::new();
-    for (at, kept) in (0..).zip(&gathered.kept) {
-        let writes = is_write(kept.event.kind) || kept.event.kind == EventKind::State;
-        if let Some(value) = kept.event.value.as_ref().filter(|_| writes) {
-            chains.entry((&kept.event.target, &value.scope)).or_default().push(at);
-        }
-    }
-    let mut compared = HashMap::new();
-    for mut chain in chains.into_values() {
-        let event = |at: u32| &gathered.kept[at as usize].event;
-        chain.sort_by(|a, b| super::floods::order(event(*a), event(*b)));
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let mut last: Option<(&str, &str, Compared)> = None;
-        for at in chain {
-            let one = event(at);
-            let mark = one.value.as_ref().map_or("", |value| &*value.mark);
-            let result = match last {
-                // Another copy of the record.
-                Some((id, before, result)) if *id == *one.id && before == mark => result,
-                Some((_, before, _)) if before == mark => Compared::Same,
-                None => Compared::Not,
-                Some(_) if seen.contains(mark) => Compared::Back,
-                Some(_) => Compared::New,
-            };
-            seen.insert(mark);
-            last = Some((&one.id, mark, result));
-            compared.insert(at, result);
-        }
-    }
-    compared
 }

@@ -32,7 +32,7 @@ pub(super) struct Kept {
 #[derive(Default)]
 pub(super) struct PathWrites {
     pub(super) versions: BTreeSet<String>,
-    /// When, for those that name no version, and for those that do.
+    /// When, for those that do not name the number of a version.
     pub(super) times: BTreeSet<Time>,
 }
 
@@ -231,7 +231,9 @@ impl<'a> Gathering<'a> {
             if self.out.names.sharing(&path) > 0 {
                 let writes = self.out.path_writes.entry(path).or_default();
                 writes.versions.extend(event.version.clone());
-                writes.times.insert(event.time);
+                if event.version.as_ref().is_none_or(|version| version.parse::<u64>().is_err()) {
+                    writes.times.insert(event.time);
+                }
             }
         }
         let mut found = std::mem::take(&mut self.found);

@@ -198,7 +198,7 @@ impl Sets {
         }
     }
 
-    /// Joins what was seen afterwards with what it shows.
+    /// Joins what was seen afterwards with what it shows: not another version of the same thing.
     fn join_states(&mut self, anchors: &[Anchor]) {
         for (at, anchor) in anchors.iter().enumerate().filter(|(_, one)| one.kind == EventKind::State) {
             let reach = |other: &Anchor| SECOND + anchor.skew + other.skew;
@@ -208,6 +208,10 @@ impl Sets {
             let nearest = near
                 .map(|(step, other)| (from + step, other, (other.time - anchor.time).abs()))
                 .filter(|(other_at, other, apart)| *other_at != at && *apart <= reach(other))
+                .filter(|(_, other, _)| {
+                    let versions = anchor.version.as_ref().zip(other.version.as_ref());
+                    other.slot != anchor.slot || versions.is_none_or(|(one, another)| one == another)
+                })
                 .min_by_key(|(other_at, other, apart)| (other.kind == EventKind::State, *apart, *other_at));
             if let Some((other, _, _)) = nearest {
                 self.join(at, other);

@@ -204,13 +204,15 @@ impl Outcome {
 }
 
 /// A mark of a value that a trail shows in its place. Equal marks of one scope are equal values; marks of two scopes say
-/// nothing about each other.
+/// nothing about each other, unless both are of known values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ValueMark {
     /// What the mark was made under: an audit device and the epoch of its salt.
     pub scope: Arc<str>,
     /// The mark: a keyed hash, as the trail shows it. Never the value.
     pub mark: Arc<str>,
+    /// The fingerprint of the value, where it is known which one the mark is of.
+    pub known: Option<Arc<str>>,
 }
 
 /// The bytes of a trail that an event was read from.

@@ -48,6 +48,7 @@ pub(super) fn run(
     refuse_standard_input(&collected.config.trails)?;
     collected.bar.finish_and_clear();
     collected.bar = ProgressBar::hidden();
+    collected.ask_stores()?;
     let base = collected.snapshot.clone();
     let trails = collected.config.trails.clone();
     let names = Names::new(&Inventory::new(&base, &collected.config.policy));

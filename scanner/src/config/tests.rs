@@ -278,6 +278,21 @@ fn what_is_no_config_is_refused() {
 }
 
 #[test]
+fn only_the_audit_of_a_store_can_have_a_canary_and_hashes_that_the_store_is_asked_for() {
+    let keys = "audit_hash = [\"file\"]\ncanary = { path = \"/secret/canary/\", every = \"1 day\" }\n";
+    let trail = |kind: &str| format!("[[trail]]\nname = \"a\"\nkind = \"{kind}\"\npath = \"a.log\"\n{keys}");
+    let without = Names { files: Vec::new(), stores: Vec::new(), trails: Vec::new(), rules: Vec::new() };
+    let config = read(&trail("vault-audit"), "keytrail.toml", Path::new("."), &without).expect("a valid config");
+    assert_eq!(config.trails[0].audit_hash, ["file"]);
+    let marker = config.trails[0].canary.clone().expect("a canary").marker;
+    assert_eq!(marker, crate::trails::config::Marker::Path("secret/canary".to_owned()));
+    let mistakes = parse(&trail("json-log")).expect_err("mistakes").to_string();
+    assert!(mistakes.contains("no store hashes") && mistakes.contains("no scan reads a path"), "{mistakes}");
+    let both = "[[trail]]\nname = \"a\"\nkind = \"json-log\"\npath = \"a\"\ncanary = { run = \"r\", path = \"p\", every = \"1h\" }\n";
+    assert!(parse(both).expect_err("mistakes").to_string().contains("keep one of the two"));
+}
+
+#[test]
 fn many_mistakes_do_not_flood_the_terminal() {
     let text: String = (0..5_000).map(|n| format!("key_{n} = 1\n")).collect();
     let errors = parse(&text).expect_err("mistakes");

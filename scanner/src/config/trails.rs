@@ -1,6 +1,7 @@
 //! `[[trail]]` of the config.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use globset::Glob;
@@ -10,12 +11,14 @@ use toml::value::Datetime;
 use super::decode::{Table, Text};
 use super::document::{Document, instant, own, owned, path, refuse_password, strings};
 use super::error::is_variable_name;
-use crate::trails::config::Canary;
+use crate::trails::config::{Canary, Marker};
 use crate::trails::{TrailConfig, fields};
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 const COVERS: &str = "[2026-01-01, 2026-06-30]";
-const CANARY: &str = r#"write canary = { run = "keytrail-canary", every = "1h" }"#;
+const CANARY: &str = r#"write canary = { run = "keytrail-canary", every = "1h" }, or `path` of a secret for `run`"#;
+/// The kind of trail whose store is asked, and read: the servers that hash what they log.
+const VAULT_AUDIT: &str = "vault-audit";
 const FIELDS: &str = r#"{ time = "ts" }"#;
 const EVENTS: &str = r#"{ written = ["secret.updated"] }"#;
 
@@ -60,9 +63,12 @@ pub(super) fn read(document: &Document<'_>, tables: Vec<Table<'_>>) -> Vec<Trail
             namespace: table.text("namespace", r#""shop""#).map(own),
             public_keys: table.text("public_keys", r#""keys.json""#).map(path),
             zone: table.text("zone", r#""+02:00""#).inspect(check_zone).map(own),
+            audit_hash: strings(table.texts("audit_hash", r#"["file"]"#)),
+            marks: Arc::default(),
         };
         if let Some(kind) = kind {
             check_kind(document, &kind, &table);
+            check_asking(&kind, &trail, &table);
         }
         table.finish(&[]);
         trails.push(trail);
@@ -88,6 +94,20 @@ fn check_kind(document: &Document<'_>, kind: &Text<'_>, table: &Table<'_>) {
     };
     for key in requires.iter().filter(|key| !has(key)) {
         table.miss(format!("a trail of kind `{name}` needs `{key}`"), format!("add `{key}` to the [[trail]]"));
+    }
+}
+
+/// Only the stores of one kind of trail are asked.
+fn check_asking(kind: &Text<'_>, trail: &TrailConfig, table: &Table<'_>) {
+    if kind.value == VAULT_AUDIT {
+        return;
+    }
+    let next = "leave it out: only a trail of kind `vault-audit` can have it";
+    if !trail.audit_hash.is_empty() {
+        table.refuse_key("audit_hash", "no store hashes what this trail holds", next);
+    }
+    if matches!(trail.canary, Some(Canary { marker: Marker::Path(_), .. })) {
+        table.refuse_key("canary", "no scan reads a path for this trail", next);
     }
 }
 
@@ -137,10 +157,19 @@ fn covers(table: &mut Table<'_>) -> Vec<Covered> {
 }
 
 fn canary(mut table: Table<'_>) -> Option<Canary> {
-    let run = table.required_text("run", r#""keytrail-canary""#).map(own);
+    let path = table.text("path", r#""secret/keytrail-canary""#).map(|path| path.value.trim_matches('/').to_owned());
+    let marker = match path {
+        Some(path) => {
+            if table.text("run", r#""keytrail-canary""#).is_some() {
+                table.refuse_key("run", "`path` tells the reads from others already", "keep one of the two");
+            }
+            Some(Marker::Path(path))
+        }
+        None => table.required_text("run", r#""keytrail-canary""#).map(own).map(Marker::Run),
+    };
     let every = table.required_text("every", r#""1h""#).and_then(stretch);
     table.finish(&[]);
-    Some(Canary { run: run?, every: every? })
+    Some(Canary { marker: marker?, every: every? })
 }
 
 /// The first instant of a date, or the instant of a time with an offset.

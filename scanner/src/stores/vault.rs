@@ -21,6 +21,7 @@
 //! our own: that of `vaultrs` follows redirects, reads answers of any size, and drops `.` and `..` segments of a path.
 
 mod answer;
+pub(crate) mod audit;
 mod auth;
 mod connection;
 mod contents;

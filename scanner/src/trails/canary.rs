@@ -1,14 +1,16 @@
 //! Marked requests that show that a trail is complete.
 //!
-//! A job reads a secret under a run id of its own, again and again, and each of its reads has to be in the trail. Between
-//! two of them that are no farther apart than the job lets pass, the trail was recorded and delivered.
+//! A job reads a secret under a run id of its own, or every scan a path of its own, again and again, and each of these reads
+//! has to be in the trail. Between two of them that are no farther apart than the job lets pass, the trail was recorded and
+//! delivered. It is not shown that nobody took single lines out in between: what the store remembers may show that.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use keytrail_rules::model::{Covered, Entry, Proof, Time};
+use keytrail_rules::model::{Covered, Entry, EventKind, Outcome, Proof, Time};
 
 use super::TrailConfig;
+use super::config::Marker;
 
 /// No more canaries than this are remembered: one a minute, for two years.
 const MAX_SEEN: usize = 1 << 20;
@@ -18,7 +20,7 @@ const MAX_SEEN: usize = 1 << 20;
 /// # Guarantees
 /// What is shown in the end does not depend on the order of the entries, nor on one being there twice.
 pub(super) struct Canaries<'a> {
-    run: &'a str,
+    marker: &'a Marker,
     every: TimeDelta,
     seen: BTreeSet<Time>,
 }
@@ -28,14 +30,20 @@ impl<'a> Canaries<'a> {
     pub(super) fn of(config: &'a TrailConfig) -> Option<Self> {
         let canary = config.canary.as_ref()?;
         let every = TimeDelta::from_std(canary.every).ok()?;
-        Some(Self { run: &canary.run, every, seen: BTreeSet::new() })
+        Some(Self { marker: &canary.marker, every, seen: BTreeSet::new() })
     }
 
     /// What an entry shows to be covered, together with those before.
     pub(super) fn see(&mut self, entry: &Entry) -> Vec<Covered> {
         let Entry::Event(event) = entry else { return Vec::new() };
         let time = event.time;
-        let is_canary = event.run.as_deref() == Some(self.run);
+        let is_canary = match self.marker {
+            Marker::Run(run) => event.run.as_ref() == Some(run),
+            Marker::Path(path) => {
+                let is_read = event.kind == EventKind::Read && event.outcome == Outcome::Done;
+                is_read && event.target.path() == path.as_str()
+            }
+        };
         if !is_canary || self.seen.len() >= MAX_SEEN || !self.seen.insert(time) {
             return Vec::new();
         }
@@ -53,7 +61,7 @@ mod tests {
     use std::time::Duration;
 
     use keytrail_rules::correlate::Names;
-    use keytrail_rules::model::{EventKind, Place, Raw};
+    use keytrail_rules::model::{Place, Raw};
     use proptest::prelude::*;
 
     use super::*;
@@ -71,7 +79,7 @@ mod tests {
 
     /// The minutes that are covered.
     fn covered(reads: &[(i64, &str)]) -> BTreeSet<i64> {
-        let canary = Canary { run: "canary".to_owned(), every: Duration::from_secs(60 * 60) };
+        let canary = Canary { marker: Marker::Run("canary".to_owned()), every: Duration::from_secs(60 * 60) };
         let config = TrailConfig { canary: Some(canary), ..config("vault-audit", Path::new("/nowhere"), &[]) };
         let mut canaries = Canaries::of(&config).expect("canaries");
         let start = time("2026-06-01T00:00:00Z");

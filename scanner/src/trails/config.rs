@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keytrail_rules::model::{Covered, Location, Role};
@@ -54,13 +55,35 @@ pub struct TrailConfig {
     pub public_keys: Option<PathBuf>,
     /// Offset of the clock of records that state no zone: `+02:00`.
     pub zone: Option<String>,
+    /// The audit devices that the store is asked how they hash what is known: `file`.
+    pub audit_hash: Vec<String>,
+    /// What the store answered, which no config says; see [`super::ask`].
+    pub marks: Arc<KnownMarks>,
+}
+
+/// What the marks are of that an audit device writes in place of texts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KnownMarks {
+    /// The fingerprints of the values, by their marks.
+    pub values: BTreeMap<String, Arc<str>>,
+    /// The numbers of versions, by their marks.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// How the marked requests of a trail are told from others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Marker {
+    /// By the run id that they bear: a job makes them.
+    Run(String),
+    /// By the path that they read, as `secret/keytrail-canary`: each scan that records makes one.
+    Path(String),
 }
 
 /// The marked requests of a trail.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Canary {
-    /// The run id that they bear.
-    pub run: String,
+    /// What they are told by.
+    pub marker: Marker,
     /// Two of them that are farther apart show nothing.
     pub every: Duration,
 }
@@ -91,6 +114,8 @@ impl TrailConfig {
             namespace: None,
             public_keys: None,
             zone: None,
+            audit_hash: Vec::new(),
+            marks: Arc::default(),
         }
     }
 }

@@ -186,6 +186,7 @@ impl Log {
             Ok(false) => {}
             Ok(true) => {
                 // What was read of a record whose end is lost is part of what is lost.
+                self.head.clear();
                 reading.lose(format!("{}: {TRUNCATED}", self.name), None);
                 match self.reopen() {
                     Ok(file) => self.records = reading.records(file),

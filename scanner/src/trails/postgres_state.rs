@@ -133,5 +133,6 @@ fn mark(key: &FingerprintKey, trail: &str, verifier: String) -> ValueMark {
     ValueMark {
         scope: format!("postgres-state:{trail}:{}", key.id()).into(),
         mark: key.fingerprint(&named).as_str().into(),
+        known: None,
     }
 }

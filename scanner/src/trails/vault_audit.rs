@@ -9,7 +9,8 @@
 //! * No value is copied, not even where `log_raw` or `audit_non_hmac_*_keys` leave one in the log: marks have the form
 //!   of an HMAC, or are not there.
 //! * Marks are compared only within one salt, which is proven and not assumed: see `salt`. Two devices, or one that
-//!   was disabled and enabled again, never compare.
+//!   was disabled and enabled again, never compare; but for values that the store itself was asked about: see
+//!   [`super::ask`].
 //! * Each device repeats a call under the same `request.id`, which is the id of its events.
 //!
 //! Format: <https://developer.hashicorp.com/vault/docs/audit/schema>, <https://openbao.org/docs/audit/>.
@@ -20,6 +21,8 @@ mod record;
 use chrono::TimeDelta;
 use keytrail_rules::model::{EventKind, Outcome, Place, Role, Time};
 
+use super::ask::STORE;
+use super::config::KnownMarks;
 use super::{Draft, Framing, Missing, Opening, Out, Parser, Reads, TrailKind};
 use engines::Engine;
 use record::{Auth, Fields, Record, Request, is_mark, rfc3339, text};
@@ -37,8 +40,9 @@ pub static KIND: TrailKind = TrailKind {
 fn open<'a>(opening: &'a Opening<'a>) -> Box<dyn Parser + 'a> {
     let namespace = opening.config.namespace.as_deref().unwrap_or_default();
     Box::new(VaultAudit {
-        store: opening.config.store.as_deref().unwrap_or("vault"),
+        store: opening.config.store.as_deref().unwrap_or(STORE),
         namespace: namespace.trim_matches('/'),
+        marks: &opening.config.marks,
         disabled: false,
     })
 }
@@ -48,6 +52,7 @@ struct VaultAudit<'a> {
     store: &'a str,
     /// The namespace of the store, whose paths stand as the store spells them; others begin with their namespace.
     namespace: &'a str,
+    marks: &'a KnownMarks,
     /// Whether the record before disabled an audit device.
     disabled: bool,
 }
@@ -71,6 +76,8 @@ struct Call<'a> {
     outcome: Outcome,
     /// What its marks were made under.
     salt: Option<String>,
+    /// What marks are known to be of.
+    marks: &'a KnownMarks,
     actor: Option<String>,
     run: Option<String>,
     address: Option<String>,
@@ -146,6 +153,7 @@ impl<'a> VaultAudit<'a> {
             wrapped: response.is_some_and(|one| one.wrap_info.is_some()),
             outcome: outcome(read, request),
             salt: salt(read, request),
+            marks: self.marks,
             actor: auth.and_then(Auth::name),
             run: request.run().or_else(|| auth.and_then(Auth::run)),
             address: request.remote_address.as_deref().filter(|one| !one.is_empty()).map(str::to_owned),

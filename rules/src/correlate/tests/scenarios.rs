@@ -2,7 +2,9 @@
 
 use super::support::{APP, DAY, Estate, HOUR, LEDGER, MINUTE, STORE, at, mark, place};
 use crate::correlate::{Flag, Silence, Trace, Verdict};
-use crate::model::{Entry, EventKind, Fingerprint, History, Outcome, Role, Version, VersionState, VersionValue};
+use crate::model::{
+    Entry, EventKind, Fingerprint, History, Outcome, Role, ValueMark, Version, VersionState, VersionValue,
+};
 
 /// Asked for, written and loaded on day `day`.
 fn traced(estate: &mut Estate, day: i64, version: &str) {
@@ -183,6 +185,29 @@ fn an_older_value_again_is_a_regression() {
 }
 
 #[test]
+fn marks_of_two_scopes_say_nothing_of_each_other_unless_the_values_are_known() {
+    // Who writes each value, and what its mark is known to be of.
+    let flags = |writes: [(&str, &str, Option<&str>); 3]| {
+        let mut estate = Estate::three_trails();
+        for (day, (scope, value, known)) in [1, 3, 5].into_iter().zip(writes) {
+            traced(&mut estate, day, &day.to_string());
+            if let Some(crate::model::Entry::Event(event)) = estate.entries[STORE].last_mut() {
+                event.value = mark(scope, value).map(|mark| ValueMark { known: known.map(Into::into), ..mark });
+            }
+        }
+        estate.verdicts().into_iter().map(|(_, flags)| flags).collect::<Vec<_>>()
+    };
+    let (none, no_op) = (Vec::new, || vec![Flag::NoOp]);
+    assert_eq!(flags([("a", "one", None), ("b", "uno", None), ("b", "uno", None)]), [none(), none(), no_op()]);
+    // The write between may have brought any value: a third that is as the first is no repetition of it.
+    assert_eq!(flags([("a", "one", None), ("b", "due", None), ("a", "one", None)]), [none(), none(), none()]);
+    let known = Some("1");
+    assert_eq!(flags([("a", "one", known), ("b", "uno", known), ("a", "one", known)]), [none(), no_op(), no_op()]);
+    let (other, back) = (Some("2"), vec![Flag::Regression]);
+    assert_eq!(flags([("a", "one", known), ("b", "due", other), ("c", "ein", known)]), [none(), none(), back]);
+}
+
+#[test]
 fn a_write_of_a_path_changes_the_keys_whose_marks_differ() {
     let mut estate = Estate::three_trails();
     estate.secret("API_TOKEN").copies.push(place("vault:secret/shop#token"));
@@ -345,6 +370,19 @@ fn a_version_that_the_trail_does_not_show_proves_that_the_trail_lacks_records() 
     assert_eq!(verdicts, [Verdict::Traced, Verdict::Inconclusive]);
     let holes = &correlation.trails[STORE].holes;
     assert!(holes.len() == 1 && holes[0].tampered, "{holes:?}");
+}
+
+#[test]
+fn a_version_that_the_trail_does_not_show_is_not_the_one_that_it_shows_a_second_before() {
+    let mut estate = Estate::three_trails();
+    let versions = vec![version(1, DAY, "one"), version(2, 3 * DAY, "two"), version(3, 3 * DAY + 1, "three")];
+    estate.last().history = History { versions };
+    estate.written("1", DAY);
+    estate.written("2", 3 * DAY);
+    let correlation = estate.correlate();
+    let versions: Vec<_> = correlation.rotations.iter().filter_map(|one| one.version.as_deref()).collect();
+    assert_eq!(versions, ["1", "2", "3"]);
+    assert_eq!(correlation.trails[STORE].holes.len(), 1);
 }
 
 #[test]

@@ -238,5 +238,5 @@ impl Estate {
 }
 
 pub(crate) fn mark(scope: &str, mark: &str) -> Option<ValueMark> {
-    Some(ValueMark { scope: Arc::from(scope), mark: Arc::from(mark) })
+    Some(ValueMark { scope: Arc::from(scope), mark: Arc::from(mark), known: None })
 }

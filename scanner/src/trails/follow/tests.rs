@@ -93,11 +93,16 @@ fn a_log_that_is_truncated_has_a_hole() {
     let log = folder.path().join("a.log");
     for again in [line(3), format!("{}{}{}", line(3), line(4), line(5))] {
         append(&log, &format!("{}{}", line(1), line(2)));
-        let steps: Vec<Step<'_>> = vec![Box::new(|| {
-            fs::write(&log, &again).expect("a file");
-        })];
+        let steps: Vec<Step<'_>> = vec![
+            Box::new(|| {
+                fs::write(&log, &again).expect("a file");
+            }),
+            Box::new(|| append(&log, &line(6))),
+        ];
         let (entries, _) = followed(folder.path(), &["a.log"], steps);
-        assert_eq!(keys(&entries)[..3], ["K1", "K2", "K3"]);
+        let left = ["K3", "K4", "K5"].into_iter().take(again.lines().count());
+        let expected: Vec<&str> = ["K1", "K2"].into_iter().chain(left).chain(["K6"]).collect();
+        assert_eq!(keys(&entries), expected, "each line that is left is read once");
         let holes = holes(&entries);
         assert_eq!(holes.len(), 1, "{holes:?}");
         assert_eq!(holes[0].reason, format!("a.log: {TRUNCATED}"));

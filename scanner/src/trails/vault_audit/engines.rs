@@ -95,7 +95,14 @@ impl Call<'_> {
     /// The mark of a value, where the trail shows one and what it was made under.
     fn mark(&self, value: Option<&RawValue>) -> Option<ValueMark> {
         let (scope, mark) = (self.salt.as_deref()?, mark(value?)?);
-        Some(ValueMark { scope: Arc::from(scope), mark: Arc::from(mark) })
+        let known = self.marks.values.get(mark).cloned();
+        Some(ValueMark { scope: Arc::from(scope), mark: Arc::from(mark), known })
+    }
+
+    /// The number of a version, or the mark of it where the store was not asked what that is.
+    fn version(&self, raw: &RawValue) -> Option<String> {
+        let number = number(raw)?;
+        Some(self.marks.versions.get(&number).cloned().unwrap_or(number))
     }
 
     /// Says that something was done to a path, and nothing more.
@@ -163,7 +170,7 @@ fn kv2_read(call: &Call<'_>, path: &str, out: &mut Out) {
 fn versions(call: &Call<'_>, kind: EventKind, path: &str, out: &mut Out) {
     let listed: Vec<&RawValue> =
         call.request.get("versions").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let versions: Vec<String> = listed.into_iter().filter_map(number).collect();
+    let versions: Vec<String> = listed.into_iter().filter_map(|raw| call.version(raw)).collect();
     if versions.is_empty() {
         call.done(kind, path, out);
     }
