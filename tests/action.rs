@@ -41,15 +41,9 @@ pub(crate) fn script(name: &str, args: &[&Path]) -> String {
 /// A program that runs this build's binary: it has hundreds of megabytes, which no archive of a test needs.
 pub(crate) fn program(folder: &Path) -> PathBuf {
     let (path, binary) = (folder.join("keytrail"), env!("CARGO_BIN_EXE_keytrail"));
-    let stand_in = if keytrail_reporters::Format::find("summary").is_some() { "" } else { STAND_IN };
-    executable(&path, &format!("#!/bin/bash\nKEYTRAIL_BINARY='{binary}'\n{stand_in}\nexec '{binary}' \"$@\"\n"));
+    executable(&path, &format!("#!/bin/bash\nexec '{binary}' \"$@\"\n"));
     path
 }
-
-/// Where there is no format `summary` yet: a line stands in for it.
-const STAND_IN: &str = r#"set -- "${@/#summary=/stood-in=}"; for at in "$@"; do case $at in stood-in=*) out=${at#*=} ;; esac; done
-if [ -n "${out:-}" ]; then words=(); for at in "$@"; do case $at in stood-in=*) unset 'words[-1]' ;; *) words+=("$at") ;; esac; done
-"$KEYTRAIL_BINARY" "${words[@]}"; status=$?; [ $status = 2 ] || echo '# Keytrail' >"$out"; exit $status; fi"#;
 
 /// The files of a release.
 static RELEASE: OnceLock<[(&str, Vec<u8>); 2]> = OnceLock::new();

@@ -156,7 +156,8 @@ fn assert_every_format_is_free_of<T: AsRef<str>>(folder: &Path, command: &[&str]
     for format in FORMATS {
         args.extend(["--format".to_owned(), format!("{0}=out/{0}", format.name)]);
     }
-    let run = Keytrail::new(folder).args(&args).run();
+    let account = ["--aws-account", "123456789012", "--aws-region", "eu-central-1"];
+    let run = Keytrail::new(folder).args(&args).args(account).run();
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     assert_free_of("standard output", run.stdout.as_bytes(), values);
     assert_free_of("standard error", run.stderr.as_bytes(), values);

@@ -100,7 +100,9 @@ fn the_multitool_has_no_complaint() {
     let mut files = Vec::new();
     for (profile, name) in [(SarifProfile::Github, "github"), (SarifProfile::Full, "full")] {
         let options = Options { sarif_profile: profile, ..options() };
-        for (report_name, report) in reports() {
+        // The Multitool takes a minute for all of 25,000.
+        let all = reports().into_iter().filter(|(name, _)| profile == SarifProfile::Github || *name != "large");
+        for (report_name, report) in all {
             files.push(write(folder.path(), &format!("{name}-{report_name}"), &report, &options));
         }
     }
@@ -111,10 +113,16 @@ fn the_multitool_has_no_complaint() {
 fn the_multitool_has_no_complaint_for_azure() {
     let (multitool, folder) = (multitool(), tempfile::tempdir().expect("a folder"));
     let pipeline = Pipeline::from_variables(&|name| {
-        Some(if name == "SYSTEM_COLLECTIONURI" { "https://dev.azure.com/contoso/" } else { "42" }.to_owned())
+        let value = match name {
+            "SYSTEM_COLLECTIONURI" => "https://dev.azure.com/contoso/",
+            "SYSTEM_PHASEID" => "96ac2280-8cb4-5df5-99de-dd2da759617d",
+            _ => "42",
+        };
+        Some(value.to_owned())
     });
     let options = Options { sarif_profile: SarifProfile::Ado, pipeline: Some(pipeline.expect("a build")), ..options() };
-    let all = reports();
+    let mut all = reports();
+    all.retain(|(name, _)| *name != "large");
     let files: Vec<PathBuf> = all.iter().map(|(name, report)| write(folder.path(), name, report, &options)).collect();
     assert_eq!(complaints_of(&multitool, &files, "Sarif;GHAzDO"), Vec::<String>::new());
 }

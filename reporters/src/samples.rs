@@ -357,6 +357,7 @@ pub(crate) fn everything() -> Report {
     history::add_everything(&mut report);
     let known = report.findings[8].fingerprint.clone();
     report.apply_baseline(&BTreeSet::from([known]));
+    (report.summary.frameworks, report.summary.left_out) = (vec!["pci-dss-4.0.1".to_owned()], 3);
     report
 }
 

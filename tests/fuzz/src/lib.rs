@@ -142,7 +142,7 @@ pub fn config(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     if let Err(mistakes) = Config::parse(text, "keytrail.toml", Path::new("/nowhere")) {
         let shown = mistakes.to_string();
-        assert!(!shown.contains(|c| is_deceptive(c) && c != '\n' && !(c == '\r' && *extension == "csv")), "a mistake can deceive");
+        assert!(!shown.contains(|c| is_deceptive(c) && c != '\n'), "a mistake can deceive");
         if planted::only_in_values("config", data) {
             planted::assert_hidden(&shown);
         }
@@ -234,7 +234,10 @@ pub fn reporters(data: &[u8]) {
             continue;
         }
         let Ok(shown) = str::from_utf8(&bytes) else { panic!("{name} is not UTF-8") };
-        assert!(!shown.contains(|c| is_deceptive(c) && c != '\n'), "{name} can deceive");
+        assert!(
+            !shown.contains(|c| is_deceptive(c) && c != '\n' && !(c == '\r' && *extension == "csv")),
+            "{name} can deceive"
+        );
         if matches!(*extension, "json" | "sarif") {
             assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok(), "{name} is not JSON");
         }

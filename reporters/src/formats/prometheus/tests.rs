@@ -47,7 +47,7 @@ fn only_what_is_proven_has_a_time() {
 
 #[test]
 fn measures_are_there_where_they_were_taken() {
-    assert!(!prometheus(&samples::company()).contains("keytrail_secrets_in_cadence"));
+    assert!(!prometheus(&samples::empty()).contains("keytrail_secrets_in_cadence"));
     let mut report = samples::everything();
     report.summary.measures.in_cadence = 6;
     let text = prometheus(&report);
