@@ -67,7 +67,7 @@ impl Need {
             Self::Ages => ages(report),
             Self::Code => seen(of_kinds(&["code"])),
             Self::Search => seen(report.searched.as_ref().is_some_and(|searched| {
-                searched.values + searched.detectors as u64 > 0 && searched.files + searched.objects > 0
+                searched.values + searched.detectors > 0 && searched.files + searched.objects > 0
             })),
             Self::Trails => seen(!report.trails.is_empty()),
             Self::Traces => seen(has_all_traces(report)),

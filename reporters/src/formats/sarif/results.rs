@@ -24,7 +24,7 @@ impl Log<'_> {
     ) -> Result<(Vec<Outcome>, usize), Error> {
         let primaries: Vec<Primary<'_>> = groups.iter().map(|group| self.files.primary(group[0])).collect();
         let hashes = self.hashes(groups, &primaries, descriptors)?;
-        let new = self.new();
+        let new = self.added();
         let (mut written, mut unrelated) = (0, 0);
         let mut results = Vec::with_capacity(groups.len());
         for ((group, primary), hash) in groups.iter().zip(primaries).zip(hashes) {
@@ -107,7 +107,7 @@ impl Log<'_> {
     }
 
     /// The findings that the scan before had not, or that are back; `None` where no scan before is known.
-    fn new(&self) -> Option<BTreeSet<&str>> {
+    fn added(&self) -> Option<BTreeSet<&str>> {
         let all = self.report.findings.iter();
         let (known, unknown): (Vec<&Finding>, Vec<&Finding>) = all.partition(|finding| finding.baselined);
         let Some(changes) = &self.report.changes else {
