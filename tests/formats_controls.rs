@@ -7,10 +7,8 @@ use keytrail_reporters::{AwsAccount, Format, Options};
 use keytrail_rules::controls::{Mapping, of_rule};
 use keytrail_rules::report::Report;
 
+use crate::sarif::samples;
 use crate::support::{Keytrail, Outcome, tree};
-
-#[path = "../reporters/src/samples.rs"]
-mod samples;
 
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats_controls/check.py");
 

@@ -8,8 +8,7 @@ use keytrail_reporters::{Format, Options};
 use keytrail_rules::report::Report;
 use serde_json::Value;
 
-#[path = "../reporters/src/samples.rs"]
-mod samples;
+use crate::sarif::samples;
 
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/install/tables/read.py");
 

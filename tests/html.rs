@@ -7,10 +7,8 @@ use std::process::{Command, Output};
 use keytrail_reporters::{Format, Options, Signed};
 use keytrail_rules::report::Report;
 
+use crate::sarif::samples;
 use crate::support::{Keytrail, copy_tree, repository};
-
-#[path = "../reporters/src/samples.rs"]
-mod samples;
 
 /// What a page of 10,000 secrets may weigh.
 const MAX_BYTES: u64 = 5_000_000;
@@ -108,5 +106,5 @@ fn ten_thousand_secrets_fit_in_a_page() {
     let page = write(folder.path(), "large", &samples::large::large(10_000), &signed());
     let bytes = fs::metadata(&page).expect("a page").len();
     assert!(bytes <= MAX_BYTES, "{bytes} bytes");
-    println!("{bytes} bytes; {}", String::from_utf8_lossy(&script("large.mjs", &[&page]).stdout));
+    script("large.mjs", &[&page]);
 }

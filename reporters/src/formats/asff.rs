@@ -94,7 +94,7 @@ impl Hub<'_> {
             severity: finding.severity,
             title: Rule::find(finding.rule).map_or(finding.rule, Rule::summary),
             message: &finding.message,
-            item: finding.item.as_ref().map(|item| item.as_str()),
+            item: finding.item.as_ref().map(keytrail_rules::inventory::ItemId::as_str),
             compliance,
             is_active: finding.counts(),
         });
@@ -125,7 +125,7 @@ impl Hub<'_> {
     }
 
     fn of_gap(&self, gap: &Gap) -> Value {
-        let place = gap.place.as_ref().map(|place| place.as_str()).unwrap_or_default();
+        let place = gap.place.as_ref().map(keytrail_rules::model::Place::as_str).unwrap_or_default();
         let line = gap.location.as_ref().map(|location| location.line.to_string()).unwrap_or_default();
         self.finding(&Parts {
             id: &format!("gap/{}/{}/{place}/{line}", gap.reason.as_str(), gap.source),

@@ -35,7 +35,7 @@ pub fn write(key: &PublicKey, namespace: &str, signature: &Signature) -> String 
 
 /// The key that a file says it is signed with, which is not to be believed, and the signature.
 ///
-/// Only a file is read that [`write`] would have written, for that namespace: every byte of it counts.
+/// Only a file is read that [`write()`] would have written, for that namespace: every byte of it counts.
 pub fn read(namespace: &str, text: &str) -> Option<(PublicKey, Signature)> {
     let blob = pem::read(LABEL, text)?;
     let signature: Signature = *blob.last_chunk()?;

@@ -96,15 +96,15 @@ struct Piece {
 /// The words that a report says of a finding and its secret.
 pub fn words(finding: &Finding, item: Option<&ItemReport>) -> BTreeSet<String> {
     let mut texts = vec![finding.message.as_str(), finding.next.as_str()];
-    texts.extend(finding.item.as_ref().map(|id| id.as_str()));
+    texts.extend(finding.item.as_ref().map(keytrail_rules::inventory::ItemId::as_str));
     texts.extend(finding.evidence.iter().map(|one| one.note.as_str()));
     if let Some(item) = item {
         texts.push(item.key.as_str());
-        texts.extend(item.aliases.iter().map(|alias| alias.as_str()));
+        texts.extend(item.aliases.iter().map(keytrail_rules::model::Key::as_str));
         texts.extend(item.owner.as_deref());
-        texts.extend(item.environment.as_ref().map(|environment| environment.as_str()));
+        texts.extend(item.environment.as_ref().map(keytrail_rules::model::Environment::as_str));
         texts.extend(item.cadence.as_deref());
-        texts.extend(item.class.map(|class| class.as_str()));
+        texts.extend(item.class.map(keytrail_rules::model::Class::as_str));
     }
     texts.into_iter().flat_map(|text| text.split(|c| !is_word(c))).map(str::to_owned).collect()
 }
@@ -180,14 +180,14 @@ impl Shown {
         let fits = |(at, c): &(u32, char)| (if *at < cut { FRAME_BEFORE } else { FRAME }).contains(*c);
         let spare = |list: &[(u32, char)]| list.iter().filter(|(_, c)| *c != ' ').count() <= MAX_FRAME;
         let is_plain = units.iter().all(fits);
-        let (kept, hidden): (&[(u32, char)], &[(u32, char)]) = match (before, after) {
-            _ if is_plain && ((!before && !after) || spare(&units)) => (&units, &[]),
+        let (kept, hidden) = match (before, after) {
+            _ if is_plain && ((!before && !after) || spare(&units)) => units.split_at(units.len()),
             (false, true) => {
                 let plain = units.iter().take_while(|unit| fits(unit)).count().min(MAX_FRAME);
                 units.split_at(plain)
             }
             // A value may end in it.
-            _ => (&[], &units),
+            _ => units.split_at(0),
         };
         if let Some((at, _)) = kept.first() {
             let text = kept.iter().map(|(_, c)| *c).collect();

@@ -58,7 +58,7 @@ pub struct KeyArgs {
     /// PKCS#8 file of an Ed25519 key, mode 0600; by default .keytrail/export.key of the folder.
     #[arg(long = "key", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
-    /// A key of a transit engine of Vault or OpenBao, as transit/keytrail; STORE is a [[store]] of the config.
+    /// A key of a transit engine of Vault or OpenBao, as transit/keytrail; STORE is a `[[store]]` of the config.
     #[arg(long, value_name = "[STORE:]MOUNT/KEY", conflicts_with = "key")]
     pub transit: Option<String>,
 }

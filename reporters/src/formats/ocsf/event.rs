@@ -183,7 +183,9 @@ fn add_details(event: &mut Map<String, Value>, finding: &Finding) {
         event.insert("remediation".to_owned(), json!({ "desc": text(&finding.next), "references": references }));
     }
     let own = finding.location.iter().map(|location| evidence(&finding.message, Some(location), None));
-    let noted = |one: &Evidence| evidence(&one.note, one.location.as_ref(), one.place.as_ref().map(|one| one.as_str()));
+    let noted = |one: &Evidence| {
+        evidence(&one.note, one.location.as_ref(), one.place.as_ref().map(keytrail_rules::model::Place::as_str))
+    };
     let all: Vec<Value> = own.chain(finding.evidence.iter().map(noted)).take(MAX_EVIDENCE).collect();
     if !all.is_empty() {
         event.insert("evidences".to_owned(), Value::Array(all));

@@ -56,7 +56,7 @@ pub(super) fn scan(scene: &Scene<'_>) -> Value {
 
 /// What could not be read: nothing passes and nothing fails, it is not known.
 pub(super) fn gap(scene: &Scene<'_>, gap: &Gap) -> Value {
-    let place = gap.place.as_ref().map(|place| place.as_str()).unwrap_or_default();
+    let place = gap.place.as_ref().map(keytrail_rules::model::Place::as_str).unwrap_or_default();
     let line = gap.location.as_ref().map(|location| location.line.to_string()).unwrap_or_default();
     let uid = format!("keytrail/gap/{}/{}/{place}/{line}", gap.source, gap.reason.as_str());
     let message = format!("'{}' could not be read ({}): {}.", gap.source, gap.reason.as_str(), gap.message);

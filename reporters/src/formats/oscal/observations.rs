@@ -152,7 +152,7 @@ fn evidence(scene: &Scene<'_>, note: &str, location: Option<&Location>) -> Evide
 fn of_gap<'a>(scene: &'a Scene<'_>, gap: &Gap, names: &mut Names) -> Observation<'a> {
     let mut props = vec![prop("reason", gap.reason.as_str()), prop("source", &gap.source)];
     props.extend(gap.hint.as_ref().map(|hint| prop("hint", hint)));
-    let place = gap.place.as_ref().map(|place| place.as_str()).unwrap_or_default();
+    let place = gap.place.as_ref().map(keytrail_rules::model::Place::as_str).unwrap_or_default();
     let line = gap.location.as_ref().map(|location| location.line.to_string()).unwrap_or_default();
     let name = [&gap.source, gap.reason.as_str(), &gap.message, place, &line].join("\n");
     Observation {

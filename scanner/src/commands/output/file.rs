@@ -88,20 +88,20 @@ fn replace(target: &Path, bytes: &[u8], there: Option<&Metadata>) -> io::Result<
     if let Some(mode) = new_file() {
         builder.permissions(mode);
     }
-    let mut file = builder.tempfile_in(folder).map_err(plain)?;
+    let mut file = builder.tempfile_in(folder).map_err(|error| plain(&error))?;
     if let Some(metadata) = there {
         // Who may write to a file need not be who owns it.
         own(file.as_file(), metadata)?;
         file.as_file().set_permissions(metadata.permissions())?;
     }
-    file.write_all(bytes).map_err(plain)?;
+    file.write_all(bytes).map_err(|error| plain(&error))?;
     file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| plain(error.error))?;
+    file.persist(target).map_err(|error| plain(&error.error))?;
     Ok(())
 }
 
 /// The error without the name of the temporary file.
-fn plain(error: io::Error) -> io::Error {
+fn plain(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
